@@ -1,0 +1,91 @@
+/// Every key that the coordinator uses: the one place that forms them.
+///
+/// All keys of one script carry the same tag, or the cluster refuses the script.
+///
+/// - Shape: semantics.md §1; `tag` is a shard's tag without braces unless it says otherwise.
+/// - Source: design.md §3–6.
+public enum RedisKeys {
+    /// The tag of the keys that belong to the deployment and to no shard.
+    public static let controlTag = "control"
+
+    // MARK: One shard
+
+    /// The shard's own state: fencing token, owner, watermarks, sealed-to, done-to, digest.
+    public static func shardState(_ tag: String) -> String { "H:SHARD::{\(tag)}::" }
+
+    /// A key that never exists. Every script declares it, so that while the slot migrates the whole
+    /// script is put off instead of running on the half of its keys that is there.
+    public static func guardKey(_ tag: String) -> String { "K:GUARD::{\(tag)}::" }
+
+    /// The ids that the rotation under way has still to merge.
+    public static func todo(_ tag: String) -> String { "L:TODO::{\(tag)}::" }
+
+    /// The windows of a tier that the shard holds.
+    public static func windows(_ tier: Tier, _ tag: String) -> String {
+        "SS:\(tier.name)::{\(tag)}::"
+    }
+
+    /// The pageviews of all records of one dimension in the window that starts at `start`.
+    public static func pageviews(
+        _ tier: Tier, _ dimension: Dimension, _ tag: String, _ start: Int64
+    ) -> String {
+        "SS:\(tier.name):\(dimension.rawValue):{\(tag)}:\(start):\(Metric.pageviews.rawValue)"
+    }
+
+    /// The devices of one record in the window that starts at `start`.
+    public static func devices(
+        _ tier: Tier, _ dimension: Dimension, _ tag: String, _ id: RecordID, _ start: Int64
+    ) -> String {
+        "HLL:\(tier.name):\(dimension.rawValue):{\(tag)}\(id.hex):\(start):"
+            + Metric.uniqueDevices.rawValue
+    }
+
+    /// The time series of one metric of one record.
+    public static func series(
+        _ tier: Tier, _ dimension: Dimension, _ tag: String, _ id: RecordID, _ metric: Metric
+    ) -> String {
+        "TS:\(tier.name):\(dimension.rawValue):{\(tag)}\(id.hex)::\(metric.rawValue)"
+    }
+
+    /// The document of one record.
+    public static func document(_ dimension: Dimension, _ tag: String, _ id: RecordID) -> String {
+        "J::\(dimension.rawValue):{\(tag)}\(id.hex)::"
+    }
+
+    /// The pages of the shard that wait for their articles' metadata.
+    public static func enrichment(_ tag: String) -> String { "ST:ENRICH:P:{\(tag)}::" }
+
+    /// The refused events of the sources whose slot the shard owns.
+    public static func deadLetters(_ tag: String) -> String { "ST:DEADLETTER::{\(tag)}::" }
+
+    // MARK: Sources
+
+    /// The stream that trackers write to, unless a deployment names others.
+    public static let defaultSource = "ST:TRACKER::::"
+
+    /// The stream of an imported file; `id` is made from the file.
+    public static func importSource(_ tag: String, _ id: RecordID) -> String {
+        "ST:IMPORT::{\(tag)}\(id.hex)::"
+    }
+
+    /// What is known of a source, beside its stream: `slotTag` is a tag in the stream's own slot
+    /// (`ShardLayout.tag(inSlot:)`), `id` the SHA-1 of the stream's key.
+    public static func sourceState(_ slotTag: String, _ id: RecordID) -> String {
+        "H:SOURCE::{\(slotTag)}\(id.hex)::"
+    }
+
+    // MARK: The deployment
+
+    /// The deployment's settings.
+    public static let settings = "K:SETTINGS::{\(controlTag)}::"
+    /// The deployment's sources.
+    public static let sources = "H:SOURCES::{\(controlTag)}::"
+    /// What happened, and why: elections, maps, runs.
+    public static let audit = "ST:AUDIT::{\(controlTag)}::"
+    /// The leader's lock.
+    public static let lease = "K:LEASE::{\(controlTag)}::"
+    /// The nodes.
+    public static let nodes = "H:NODES::{\(controlTag)}::"
+    /// The guard key of the control slot.
+    public static let controlGuard = guardKey(controlTag)
+}
