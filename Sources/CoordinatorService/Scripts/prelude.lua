@@ -1,0 +1,141 @@
+-- What every script shares: keys of one shard, time, the ladder, series and documents.
+-- The loader puts this text, after the line `#!lua`, before the script's own.
+-- `#!lua` without flags: refused as a whole on a replica and when Redis is out of memory, so that no
+-- script of ours stops between two writes.
+
+local function text(number)
+    return string.format('%.0f', number)
+end
+
+-- The server's clock, in ms. Redis freezes it while a script runs.
+local function clock()
+    local time = redis.call('TIME')
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- ladder: {allowance, name, length, keep, name, length, keep, …}, base first; all in ms.
+local function ladder(packed)
+    local flat = cmsgpack.unpack(packed)
+    local tiers = {allowance = flat[1]}
+    for i = 2, #flat, 3 do
+        tiers[#tiers + 1] = {name = flat[i], length = flat[i + 1], keep = flat[i + 2]}
+    end
+    return tiers
+end
+
+local function floor_to(time, length)
+    return time - time % length
+end
+
+local function windows_key(tier, tag)
+    return 'SS:' .. tier.name .. '::{' .. tag .. '}::'
+end
+
+-- Members `<tier number>:<window start>`, score: when the window's keys expire.
+local function expiry_key(tag)
+    return 'SS:EXPIRY::{' .. tag .. '}::'
+end
+
+local function pageviews_key(tier, dimension, tag, start)
+    return 'SS:' .. tier.name .. ':' .. dimension .. ':{' .. tag .. '}:' .. start .. ':PG'
+end
+
+-- Ends before the id: `HLL:<tier>:<dimension>:{tag}`; the whole key is that .. id .. devices_tail.
+local function devices_head(tier, dimension, tag)
+    return 'HLL:' .. tier.name .. ':' .. dimension .. ':{' .. tag .. '}'
+end
+
+local function devices_tail(start)
+    return ':' .. start .. ':UD'
+end
+
+local function document_key(dimension, tag, id)
+    return 'J::' .. dimension .. ':{' .. tag .. '}' .. id .. '::'
+end
+
+local function todo_key(dimension, tag)
+    return 'S:TODO:' .. dimension .. ':{' .. tag .. '}::'
+end
+
+-- When the keys of a window end: its keep after its end, or after the start of the import that brought
+-- it, so that an import of old data is not gone as it arrives.
+local function expiry_of(tiers, number, start, floor)
+    local tier = tiers[number]
+    return math.max(start + tier.length, floor) + tier.keep + tiers.allowance
+end
+
+-- Errors of modules are kept, never thrown: they must not hold a watermark back.
+local faults = {count = 0}
+local function attempt(...)
+    local reply = redis.pcall(...)
+    if type(reply) == 'table' and reply.err then
+        faults.count = faults.count + 1
+        faults.last = reply.err
+        return nil
+    end
+    return reply
+end
+
+local function keep_faults(state)
+    if faults.count > 0 then
+        redis.call('HINCRBY', state, 'faults', faults.count)
+        redis.call('HSET', state, 'fault', string.sub(faults.last, 1, 300))
+    end
+end
+
+local function at_path(document, path)
+    local reply = redis.pcall('JSON.GET', document, path)
+    if type(reply) ~= 'string' then return nil end
+    local values = cjson.decode(reply)
+    local value = values[1]
+    if value == nil or value == cjson.null then return nil end
+    if type(value) == 'number' then return text(value) end
+    return value
+end
+
+-- The labels of semantics: from the record's document, once, when its series is made.
+local function series_labels(tier, dimension, metric, tag, id)
+    local document = document_key(dimension, tag, id)
+    local labels = {'ts_name', tier.name, 'dimension', dimension, 'M', metric}
+    local function add(name, value)
+        if value and value ~= '' then
+            labels[#labels + 1] = name
+            labels[#labels + 1] = value
+        end
+    end
+    if dimension == 'W' then
+        add('website_id', id)
+        add('website_name', at_path(document, '$.name'))
+    else
+        add('website_id', at_path(document, '$.website.id'))
+        add('website_name', at_path(document, '$.website.name'))
+        if dimension == 'S' then
+            add('section_id', id)
+            add('section_name', at_path(document, '$.name'))
+        else
+            add('section_id', at_path(document, '$.section.id'))
+            add('section_name', at_path(document, '$.section.name'))
+            add('page_id', id)
+            add('article_id', at_path(document, '$.article_id'))
+        end
+    end
+    return labels
+end
+
+-- series: {retention, chunk}. policy: LAST for a whole figure, SUM for a correction.
+local function sample(series, tier, dimension, tag, id, metric, start, value, policy)
+    local key = 'TS:' .. tier.name .. ':' .. dimension .. ':{' .. tag .. '}' .. id .. '::' .. metric
+    local reply
+    if redis.call('EXISTS', key) == 0 then
+        reply = redis.pcall('TS.ADD', key, start, value, 'RETENTION', series.retention,
+            'CHUNK_SIZE', series.chunk, 'DUPLICATE_POLICY', 'LAST', 'LABELS',
+            unpack(series_labels(tier, dimension, metric, tag, id)))
+    else
+        reply = redis.pcall('TS.ADD', key, start, value, 'ON_DUPLICATE', policy)
+    end
+    -- A sample older than the series keeps is no fault: an import brings such windows.
+    if type(reply) == 'table' and reply.err and not string.find(reply.err, 'retention', 1, true) then
+        faults.count = faults.count + 1
+        faults.last = reply.err
+    end
+end

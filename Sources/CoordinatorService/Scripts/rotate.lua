@@ -1,0 +1,235 @@
+-- Takes the rotation of a shard one step further: seals what is due, merges, records. It takes its place
+-- from the slot, never from the caller, so that a successor goes on where a dead node stopped.
+--
+-- KEYS  1 state (fence and ledger) · 2 guard (never exists)
+-- ARGV  1 tag · 2 token · 3 settings stamp · 4 ladder · 5 series {retention ms, chunk bytes} · 6 grace, ms
+--       7 sources that rotation waits for {source, …} · 8 effort: how many records to merge at most
+-- Reply {'FENCED', token held} · {'SETTINGS', stamp held}
+--       {'DONE' | 'OPEN' | 'IDLE', tier number, window, records merged, faults, last fault, next due ms}
+--       next due: the clock at which the shard may have work again; 0 = at once.
+--
+-- From the moment a window is sealed, `apply` folds its late events into it and into the children, and
+-- asks for the record again in the list of what is still to merge. A merge SETS the pageviews to the sum
+-- of the children, which hold everything until the window is done, and only ADDS to the devices: doing a
+-- record twice changes nothing.
+local state, tag = KEYS[1], ARGV[1]
+local tiers = ladder(ARGV[4])
+local fields = {'settings', 'token', 'open', 'floor'}
+for number = 2, #tiers do
+    fields[#fields + 1] = 'sealed:' .. tiers[number].name
+    fields[#fields + 1] = 'done:' .. tiers[number].name
+end
+local sources = cmsgpack.unpack(ARGV[7])
+for _, source in ipairs(sources) do fields[#fields + 1] = 'wm:' .. source end
+local held = redis.call('HMGET', state, unpack(fields))
+if held[2] ~= ARGV[2] then return {'FENCED', held[2] or ''} end
+if held[1] ~= ARGV[3] then return {'SETTINGS', held[1] or ''} end
+
+local series = cmsgpack.unpack(ARGV[5])
+series = {retention = series[1], chunk = series[2]}
+local grace = tonumber(ARGV[6])
+local floor = tonumber(held[4] or 0)
+local sealed, done = {}, {}
+for number = 2, #tiers do
+    sealed[number] = tonumber(held[5 + (number - 2) * 2])
+    done[number] = tonumber(held[6 + (number - 2) * 2])
+end
+local now = clock()
+local dimensions = {'W', 'S', 'P'}
+local expiry = expiry_key(tag)
+
+-- Until when every listed source has been read, and the clock has gone, beyond the grace.
+local horizon = now
+for i = 1, #sources do
+    local mark = held[4 + (#tiers - 1) * 2 + i]
+    horizon = math.min(horizon, mark and tonumber(string.match(mark, '^(%d+)-')) or 0)
+end
+horizon = horizon - grace
+
+local function children_of(number, start)
+    return redis.call('ZRANGE', windows_key(tiers[number - 1], tag), text(start),
+        '(' .. text(start + tiers[number].length), 'BYSCORE')
+end
+
+local function forget_expired()
+    local gone = redis.call('ZRANGE', expiry, '-inf', text(now), 'BYSCORE', 'LIMIT', 0, 64)
+    for _, member in ipairs(gone) do
+        local number, start = string.match(member, '^(%d+):(%-?%d+)$')
+        redis.call('ZREM', windows_key(tiers[tonumber(number)], tag), start)
+        redis.call('ZREM', expiry, member)
+    end
+end
+
+-- The first window that is due, or nil. Stretches without a single event are passed over in one step.
+local function seal_next()
+    for number = 2, #tiers do
+        local tier, below = tiers[number], tiers[number - 1]
+        local limit = floor_to(number == 2 and horizon or math.min(horizon, done[number - 1]), tier.length)
+        if limit > sealed[number] then
+            local child = redis.call('ZRANGE', windows_key(below, tag), text(sealed[number]), '+inf',
+                'BYSCORE', 'LIMIT', 0, 1)[1]
+            local window = child and floor_to(tonumber(child), tier.length) or limit
+            local pass = math.min(window, limit)
+            if pass > sealed[number] then
+                sealed[number], done[number] = pass, pass
+                redis.call('HSET', state, 'sealed:' .. tier.name, text(pass), 'done:' .. tier.name, text(pass))
+            end
+            if window < limit then
+                redis.call('HSET', state, 'open', number .. ':' .. text(window),
+                    'sealed:' .. tier.name, text(window + tier.length), 'collected', '0')
+                redis.call('ZADD', windows_key(tier, tag), text(window), text(window))
+                return number, window
+            end
+        end
+    end
+end
+
+-- The ids of the children go to the list of what is to merge, some thousands at a call.
+local function collect(number, start, children)
+    local collected = tonumber(redis.call('HGET', state, 'collected') or #children * 3)
+    local budget = 12000
+    while collected < #children * 3 and budget > 0 do
+        local child = children[math.floor(collected / 3) + 1]
+        local dimension = dimensions[collected % 3 + 1]
+        local ids = redis.call('ZRANGE', pageviews_key(tiers[number - 1], dimension, tag, child), 0, -1)
+        for from = 1, #ids, 4000 do
+            redis.call('SADD', todo_key(dimension, tag), unpack(ids, from, math.min(from + 3999, #ids)))
+        end
+        budget = budget - #ids
+        collected = collected + 1
+    end
+    if collected < #children * 3 then
+        redis.call('HSET', state, 'collected', collected)
+        return false
+    end
+    redis.call('HDEL', state, 'collected')
+    return true
+end
+
+-- An empty HyperLogLog in the dense form. Merging into the sparse form costs registers × bytes: 50 times
+-- as much for the records that most devices visit.
+local function dense()
+    return 'HYLL' .. string.rep('\0', 11) .. '\128' .. string.rep('\0', 12288)
+end
+local dense_from = 1500
+
+local function merge_devices(target, held_children)
+    local present, total, largest, size = {}, 0, nil, 0
+    for _, key in ipairs(held_children) do
+        local bytes = redis.call('STRLEN', key)
+        if bytes > 0 then
+            present[#present + 1] = key
+            total = total + bytes
+            if bytes > size then largest, size = key, bytes end
+        end
+    end
+    if #present == 0 then return redis.call('EXISTS', target) == 1, present end
+    if redis.call('EXISTS', target) == 0 then
+        if size > 12000 or #present == 1 then
+            redis.call('COPY', largest, target)
+            -- The copy has the child's expiry, if it has one.
+            redis.call('PERSIST', target)
+            if #present == 1 then return true, present end
+        elseif total > dense_from then
+            redis.call('SET', target, dense())
+        end
+    end
+    attempt('PFMERGE', target, unpack(present))
+    return true, present
+end
+
+local function merge(number, start, children, dimension, ids)
+    local tier, below = tiers[number], tiers[number - 1]
+    local sums, has = {}, {}
+    for i = 1, #ids do sums[i], has[i] = 0, {} end
+    local head = devices_head(below, dimension, tag)
+    local ends = {}
+    for c, child in ipairs(children) do
+        local tail = devices_tail(child)
+        ends[c] = text(expiry_of(tiers, number - 1, tonumber(child), floor))
+        local scores = redis.call('ZMSCORE', pageviews_key(below, dimension, tag, child), unpack(ids))
+        for i = 1, #ids do
+            if scores[i] then
+                sums[i] = sums[i] + tonumber(scores[i])
+                local own = has[i]
+                own[#own + 1] = head .. ids[i] .. tail
+                own[own[#own]] = ends[c]
+            end
+        end
+    end
+    local pairs_of = {}
+    for i = 1, #ids do
+        if #has[i] > 0 then
+            pairs_of[#pairs_of + 1] = text(sums[i])
+            pairs_of[#pairs_of + 1] = ids[i]
+        end
+    end
+    if #pairs_of == 0 then return end
+    redis.call('ZADD', pageviews_key(tier, dimension, tag, text(start)), unpack(pairs_of))
+    local target_head, target_tail = devices_head(tier, dimension, tag), devices_tail(text(start))
+    local top_ends = number == #tiers and text(expiry_of(tiers, number, start, floor))
+    for i = 1, #ids do
+        local target = target_head .. ids[i] .. target_tail
+        local exists, present = merge_devices(target, has[i])
+        if number == 2 then
+            sample(series, tier, dimension, tag, ids[i], 'PG', text(start), text(sums[i]), 'LAST')
+        end
+        if exists then
+            local devices = attempt('PFCOUNT', target)
+            if devices then
+                sample(series, tier, dimension, tag, ids[i], 'UD', text(start), devices, 'LAST')
+            end
+            if top_ends then redis.call('PEXPIREAT', target, top_ends) end
+        end
+        for _, key in ipairs(present) do redis.call('PEXPIREAT', key, has[i][key]) end
+    end
+end
+
+local function close(number, start, children)
+    local function expire(of, first)
+        local ends = text(expiry_of(tiers, of, tonumber(first), floor))
+        redis.call('ZADD', expiry, ends, of .. ':' .. first)
+        for _, dimension in ipairs(dimensions) do
+            redis.call('PEXPIREAT', pageviews_key(tiers[of], dimension, tag, first), ends)
+        end
+    end
+    for _, child in ipairs(children) do expire(number - 1, child) end
+    if number == #tiers then expire(number, text(start)) end
+    redis.call('HDEL', state, 'open')
+    redis.call('HSET', state, 'done:' .. tiers[number].name, text(start + tiers[number].length))
+    redis.call('HINCRBY', state, 'rotations', 1)
+end
+
+-- When anything can be due again: the clock has passed the next base parent's end and the grace.
+local function next_due()
+    return text(sealed[2] + tiers[2].length + grace)
+end
+
+local number, start
+if held[3] then
+    number, start = string.match(held[3], '^(%d+):(%-?%d+)$')
+    number, start = tonumber(number), tonumber(start)
+else
+    forget_expired()
+    number, start = seal_next()
+    if not number then return {'IDLE', 0, 0, 0, 0, '', next_due()} end
+end
+local children = children_of(number, start)
+local merged, finished = 0, false
+if collect(number, start, children) then
+    local effort = tonumber(ARGV[8])
+    for _, dimension in ipairs(dimensions) do
+        while merged < effort do
+            local ids = redis.call('SPOP', todo_key(dimension, tag), math.min(effort - merged, 64))
+            if #ids == 0 then break end
+            merge(number, start, children, dimension, ids)
+            merged = merged + #ids
+        end
+    end
+    if merged < effort then
+        close(number, start, children)
+        finished = true
+    end
+end
+keep_faults(state)
+return {finished and 'DONE' or 'OPEN', number, text(start), merged, faults.count, faults.last or '', '0'}
