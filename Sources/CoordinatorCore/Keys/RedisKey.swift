@@ -125,7 +125,8 @@ public struct RedisKey: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func canonicalNumber(_ segment: [UInt8]) -> Int64? {
-        guard let number = Decimal.signed(segment), String(number).utf8.elementsEqual(segment) else {
+        guard let number = Decimal.signed(segment), String(number).utf8.elementsEqual(segment)
+        else {
             return nil
         }
         return number

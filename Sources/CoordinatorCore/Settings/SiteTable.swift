@@ -35,6 +35,50 @@ public struct SiteTable: Equatable, Sendable, Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         hosts = try container.decodeIfPresent([String: String].self, forKey: .hosts) ?? [:]
-        keepQuery = try container.decodeIfPresent([String: [String]].self, forKey: .keepQuery) ?? [:]
+        keepQuery =
+            try container.decodeIfPresent([String: [String]].self, forKey: .keepQuery) ?? [:]
+    }
+}
+
+extension SiteTable {
+    /// Refuses a table that could not mean what it says.
+    ///
+    /// - Errors: the first entry, in the order of its bytes, that is not usable.
+    func validate() throws(SettingsError) {
+        let count = hosts.count + keepQuery.values.reduce(0) { $0 + $1.count }
+        guard count <= Self.maximumEntries else { throw .siteCount(count) }
+        for host in hosts.keys.sorted() {
+            guard host == Self.defaultHost || Self.canMatch(host) else { throw .siteHost(host) }
+        }
+        for name in hosts.values.sorted() where !Self.isName(name) { throw .siteName(name) }
+        // Without a default, a host that is not named is a website of its own, so any name may occur.
+        let names = hosts[Self.defaultHost] == nil ? nil : Set(hosts.values)
+        for (website, keys) in keepQuery.sorted(by: { $0.key < $1.key }) {
+            for key in keys {
+                guard Self.isName(website), names?.contains(website) ?? true,
+                    (1...Self.maximumNameBytes).contains(key.utf8.count)
+                else { throw .siteQuery(website: website, key: key) }
+            }
+        }
+    }
+
+    /// Whether normalising a URL can give this host: it must be what normalising makes of itself.
+    private static func canMatch(_ host: String) -> Bool {
+        let url = Array("http://\(host)".utf8)
+        return url.withUnsafeBytes { url in
+            do throws(RefusalError) {
+                let parts = try URLParts(parsing: url)
+                return parts.host == 7..<url.count
+                    && HostName.normalised(url[parts.host]).elementsEqual(host.utf8)
+            } catch {
+                return false
+            }
+        }
+    }
+
+    /// A slash would let a section of one website have the id of a section of another.
+    private static func isName(_ name: String) -> Bool {
+        (1...maximumNameBytes).contains(name.utf8.count)
+            && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") }
     }
 }

@@ -45,14 +45,17 @@ public struct HashSlot: Hashable, Comparable, Sendable, CustomStringConvertible 
     public var description: String { String(rawValue) }
 
     /// Orders by number.
-    public static func < (left: HashSlot, right: HashSlot) -> Bool { left.rawValue < right.rawValue }
+    public static func < (left: HashSlot, right: HashSlot) -> Bool {
+        left.rawValue < right.rawValue
+    }
 
     /// The slot that a checksum falls into.
     init(checksum: UInt16) {
         rawValue = checksum % UInt16(Self.count)
     }
 
-    private static func hashedPart(of key: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer> {
+    private static func hashedPart(of key: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer>
+    {
         guard let open = key.firstIndex(of: UInt8(ascii: "{")) else { return key[...] }
         let inside = key[(open + 1)...]
         guard let close = inside.firstIndex(of: UInt8(ascii: "}")), close > inside.startIndex else {
