@@ -1,0 +1,27 @@
+import CLibuv
+public import CoordinatorCore
+
+/// Reads the monotonic clock, afresh: `uv_now` is cached for a whole turn and would lie to a lease check.
+///
+/// - Thread: any.
+public func loopNow() -> MonotonicInstant {
+    MonotonicInstant(nanoseconds: uv_hrtime())
+}
+
+extension Duration {
+    /// Longer spans are cut to this, some 292 years: nothing here waits longer, and no sum can overflow.
+    private static let longestSeconds: Int64 = 9_000_000_000
+
+    /// Whole nanoseconds; a negative span is none.
+    package var clampedNanoseconds: UInt64 {
+        let parts = components
+        guard parts.seconds >= 0, parts.attoseconds >= 0 else { return 0 }
+        guard parts.seconds < Self.longestSeconds else {
+            return UInt64(Self.longestSeconds) * 1_000_000_000
+        }
+        return UInt64(parts.seconds) * 1_000_000_000 + UInt64(parts.attoseconds) / 1_000_000_000
+    }
+
+    /// Whole milliseconds, rounded up, so that a timer is never early.
+    package var clampedMilliseconds: UInt64 { (clampedNanoseconds + 999_999) / 1_000_000 }
+}
