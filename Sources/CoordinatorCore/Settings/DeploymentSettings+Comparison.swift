@@ -24,6 +24,8 @@ extension DeploymentSettings {
     /// One text for equal settings, whatever order the tables are held in.
     ///
     /// - Shape: `name TAB value` lines; the tables' entries sorted by their bytes.
+    /// - Invariant: settings that validate and differ give different texts: no tab and no line end
+    ///   is in any of their names.
     public var canonicalText: String {
         var lines = [
             "schema\t\(schema)", "shards\t\(shards)", "tiers\t\(tiers)",
@@ -32,7 +34,7 @@ extension DeploymentSettings {
         ]
         lines += sites.hosts.map { "host\t\($0.key)\t\($0.value)" }.sorted(by: Self.bytesPrecede)
         lines += sites.keepQuery
-            .map { "keep-query\t\($0.key)\t\($0.value.sorted(by: Self.bytesPrecede))" }
+            .flatMap { name, keys in keys.map { "keep-query\t\(name)\t\($0)" } }
             .sorted(by: Self.bytesPrecede)
         return lines.joined(separator: "\n")
     }

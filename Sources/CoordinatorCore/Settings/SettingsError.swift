@@ -66,8 +66,8 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
         case .spanNotReadable(let setting, let text):
             "\(setting) \(quoted(text)) is not a span of time: write it as 30s, 5m or 6h"
         case .siteHost(let host):
-            "site host \(quoted(host)) can never match: write it in lower case, without scheme, port "
-                + "or a dot at the end"
+            "site host \(quoted(host)) can never match: write it in lower case, without scheme, port, "
+                + "control characters or a dot at the end"
         case .siteName(let name):
             "website name \(quoted(name)) is not usable: use 1 to \(SiteTable.maximumNameBytes) "
                 + "bytes without slashes and control characters"

@@ -47,23 +47,27 @@ extension SiteTable {
     func validate() throws(SettingsError) {
         let count = hosts.count + keepQuery.values.reduce(0) { $0 + $1.count }
         guard count <= Self.maximumEntries else { throw .siteCount(count) }
-        for host in hosts.keys.sorted() {
+        for host in hosts.keys.sorted(by: Self.bytesPrecede) {
             guard host == Self.defaultHost || Self.canMatch(host) else { throw .siteHost(host) }
         }
-        for name in hosts.values.sorted() where !Self.isName(name) { throw .siteName(name) }
+        for name in hosts.values.sorted(by: Self.bytesPrecede) where !Self.isName(name) {
+            throw .siteName(name)
+        }
         // Without a default, a host that is not named is a website of its own, so any name may occur.
         let names = hosts[Self.defaultHost] == nil ? nil : Set(hosts.values)
-        for (website, keys) in keepQuery.sorted(by: { $0.key < $1.key }) {
-            for key in keys {
-                guard Self.isName(website), names?.contains(website) ?? true,
-                    (1...Self.maximumNameBytes).contains(key.utf8.count)
-                else { throw .siteQuery(website: website, key: key) }
+        for website in keepQuery.keys.sorted(by: Self.bytesPrecede) {
+            for key in keepQuery[website] ?? [] {
+                guard Self.isName(website), names?.contains(website) ?? true, Self.isPlain(key)
+                else {
+                    throw .siteQuery(website: website, key: key)
+                }
             }
         }
     }
 
     /// Whether normalising a URL can give this host: it must be what normalising makes of itself.
     private static func canMatch(_ host: String) -> Bool {
+        guard isPlain(host) else { return false }
         let url = Array("http://\(host)".utf8)
         return url.withUnsafeBytes { url in
             do throws(RefusalError) {
@@ -78,7 +82,16 @@ extension SiteTable {
 
     /// A slash would let a section of one website have the id of a section of another.
     private static func isName(_ name: String) -> Bool {
-        (1...maximumNameBytes).contains(name.utf8.count)
-            && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") }
+        isPlain(name) && !name.utf8.contains(UInt8(ascii: "/"))
+    }
+
+    /// Not empty, not too long, no control byte.
+    private static func isPlain(_ text: String) -> Bool {
+        (1...maximumNameBytes).contains(text.utf8.count)
+            && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
+
+    private static func bytesPrecede(_ left: String, _ right: String) -> Bool {
+        left.utf8.lexicographicallyPrecedes(right.utf8)
     }
 }

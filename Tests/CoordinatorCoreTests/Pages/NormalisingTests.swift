@@ -88,10 +88,12 @@ struct NormalisingTests {
         }
     }
 
-    @Test("lower-casing a host twice changes nothing, for every character there is")
+    @Test("lower-casing a host twice changes nothing, for every character that has a case")
     func everyScalar() throws {
         for value in UInt32(0x80)...0x1_FFFF {
-            guard let scalar = Unicode.Scalar(value) else { continue }
+            guard let scalar = Unicode.Scalar(value),
+                scalar.properties.changesWhenCaseMapped || scalar.properties.isCased
+            else { continue }
             let once = try resolver.resolve("http://\(String(scalar)).x/").url
             let twice = try resolver.resolve("http://\(once)").url
             guard !once.utf8.elementsEqual(twice.utf8) else { continue }

@@ -50,6 +50,8 @@ struct DeploymentSettingsTests {
         ({ $0.sites.hosts["x.de."] = "X" }, .siteHost("x.de.")),
         ({ $0.sites.hosts["me@x.de"] = "X" }, .siteHost("me@x.de")),
         ({ $0.sites.hosts[""] = "X" }, .siteHost("")),
+        ({ $0.sites.hosts["x\ty.de"] = "X" }, .siteHost("x\ty.de")),
+        ({ $0.sites.keepQuery["RTL"] = ["a\nb"] }, .siteQuery(website: "RTL", key: "a\nb")),
         ({ $0.sites.hosts["x.de"] = "" }, .siteName("")),
         ({ $0.sites.hosts["x.de"] = "A/B" }, .siteName("A/B")),
         ({ $0.sites.hosts["x.de"] = "A\n" }, .siteName("A\n")),

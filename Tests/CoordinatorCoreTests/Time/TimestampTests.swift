@@ -66,11 +66,11 @@ struct TimestampTests {
         }
     }
 
-    @Test("every day of 800 years follows the one before")
+    @Test("every day of 400 years, a whole cycle, follows the one before")
     func days() throws {
         var (year, month, day) = (1_600, 1, 1)
         let first = try #require(Timestamp(iso8601: "1600-01-01T00:00:00Z")).milliseconds
-        for number in 0..<(2 * 146_097) {
+        for number in 0..<146_097 {
             let text = Timestamp(milliseconds: first + Int64(number) * 86_400_000).iso8601
             let numbers = text.prefix(10).split(separator: "-").compactMap { Int($0) }
             guard numbers == [year, month, day] else {
