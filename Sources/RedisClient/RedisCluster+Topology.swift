@@ -1,0 +1,201 @@
+import CoordinatorCore
+import EventLoop
+
+/// Keeping the map of slots: one question for many wishes.
+extension RedisCluster {
+    typealias RefreshResult = Result<Void, RedisError>
+
+    /// The state of the search for the topology.
+    struct RefreshState {
+        /// The search under way.
+        var task: Task<Void, Never>?
+        /// Those who wait for its end.
+        var waiters: [CheckedContinuation<RefreshResult, Never>] = []
+        /// Servers that were named by a redirection: they know best.
+        var hint: RedisEndpoint?
+        /// End of the last search, monotonic nanoseconds.
+        var lastEnd: UInt64?
+        /// A search waits for its time.
+        var isScheduled = false
+    }
+
+    /// Searches that nobody awaits keep this distance: a storm of redirections asks once.
+    private static let refreshInterval: UInt64 = 100_000_000
+    /// Rounds through all servers pause between, longer each time.
+    private static let firstRoundPause: Duration = .milliseconds(50)
+    private static let longestRoundPause: Duration = .seconds(2)
+
+    /// Asks for the topology, or joins the question under way.
+    ///
+    /// - Errors: why no server told it, within the command timeout.
+    public func refreshTopology() async throws(RedisError) {
+        guard !isClosed else { throw .closed }
+        let result = await withCheckedContinuation { continuation in
+            refresh.waiters.append(continuation)
+            startRefresh()
+        }
+        try result.get()
+    }
+
+    /// Wishes for a fresh topology, without waiting for it.
+    func refreshSoon(asking hint: RedisEndpoint? = nil) {
+        if let hint { refresh.hint = hint }
+        guard refresh.task == nil, !refresh.isScheduled, !isClosed else { return }
+        let now = loopNow().nanoseconds
+        guard let last = refresh.lastEnd, now < last &+ Self.refreshInterval else {
+            return startRefresh()
+        }
+        refresh.isScheduled = true
+        let pause = Duration.nanoseconds(Int64(clamping: last &+ Self.refreshInterval &- now))
+        spawn { [weak self] in
+            do { try await loopSleep(pause) } catch { return }
+            self?.startScheduled()
+        }
+    }
+
+    private func startScheduled() {
+        refresh.isScheduled = false
+        if !isClosed { startRefresh() }
+    }
+
+    private func startRefresh() {
+        guard refresh.task == nil else { return }
+        refresh.task = spawn { [weak self] in
+            guard let self else { return }
+            let result = await search()
+            endRefresh(result)
+        }
+    }
+
+    private func endRefresh(_ result: RefreshResult) {
+        refresh.task = nil
+        refresh.lastEnd = loopNow().nanoseconds
+        if case .failure(let error) = result, !isClosed {
+            onEvent?(.topologyUnknown(reason: error))
+        }
+        let waiters = refresh.waiters
+        refresh.waiters = []
+        for waiter in waiters { waiter.resume(returning: result) }
+    }
+
+    /// Asks one server after the other, round after round, until one answers or the time is up.
+    private func search() async -> RefreshResult {
+        statistics.topologyRefreshes &+= 1
+        let deadline = loopNow() + configuration.commandTimeout
+        var round = 0
+        while true {
+            var failure = RedisError.configuration("no redis server given")
+            for endpoint in candidates() {
+                do throws(RedisError) {
+                    try await learnTopology(from: endpoint)
+                    return .success(())
+                } catch {
+                    // A wrong password is worth more to the operator than another server's silence.
+                    if case .authentication = failure {} else { failure = error }
+                }
+                if isClosed { return .failure(.closed) }
+            }
+            if case .authentication = failure { return .failure(failure) }
+            if loopNow() >= deadline { return .failure(failure) }
+            let pause = backoff(round, Self.firstRoundPause, Self.longestRoundPause, using: &random)
+            round += 1
+            do { try await loopSleep(.nanoseconds(Int64(pause))) } catch {
+                return .failure(.closed)
+            }
+        }
+    }
+
+    /// The one a redirection named, the masters in random order, then the seeds, whose names are looked up anew.
+    private func candidates() -> [RedisEndpoint] {
+        var order = refresh.hint.map { [$0] } ?? []
+        refresh.hint = nil
+        let now = loopNow().nanoseconds
+        let known = owners.filter { $0.restsUntil <= now }.map(\.endpoint)
+        order += known.shuffled(using: &random)
+        order += configuration.seeds.shuffled(using: &random)
+        var seen: Set<RedisEndpoint> = []
+        return order.filter { seen.insert($0).inserted }
+    }
+
+    private func learnTopology(from endpoint: RedisEndpoint) async throws(RedisError) {
+        let shards = await ask("SHARDS", endpoint)
+        switch shards {
+        case .success(let reply):
+            guard let topology = RedisTopology(shards: reply, from: endpoint) else {
+                throw .clusterDown(message: "\(endpoint) knows no master with slots")
+            }
+            apply(topology)
+        case .failure(.server("ERR", let message, _))
+        where !message.contains("cluster support disabled"):
+            guard
+                let topology = RedisTopology(
+                    slots: try await ask("SLOTS", endpoint).get(), from: endpoint)
+            else { throw .clusterDown(message: "\(endpoint) knows no master with slots") }
+            apply(topology)
+        case .failure(let error): throw error
+        }
+    }
+
+    private func ask(_ what: RedisArgument, _ endpoint: RedisEndpoint) async -> Result<
+        RedisValue, RedisError
+    > {
+        await withCheckedContinuation { continuation in
+            submit(
+                RedisRequest(
+                    first: RedisCommand(["CLUSTER", what], isRepeatable: true),
+                    target: .endpoint(endpoint), lane: .control,
+                    timeout: configuration.connectTimeout, now: loopNow().nanoseconds,
+                    failsFast: true,
+                    consumer: .single { continuation.resume(returning: $0.map { $0.decoded() }) }))
+        }
+    }
+
+    // MARK: Applying
+
+    /// A redirection told where one slot lives.
+    func learn(_ slot: HashSlot, _ endpoint: RedisEndpoint) {
+        let node = known(endpoint)
+        let index = owners.firstIndex { $0 === node } ?? owners.endIndex
+        if index == owners.endIndex {
+            // More owners than the map can name: wait for the topology.
+            guard index < Int(Int16.max) else { return }
+            owners.append(node)
+        }
+        ownerOfSlot[Int(slot.rawValue)] = Int16(index)
+    }
+
+    private func apply(_ topology: RedisTopology) {
+        owners = topology.masters.map { known($0.endpoint) }
+        var covered = 0
+        for slot in ownerOfSlot.indices { ownerOfSlot[slot] = -1 }
+        for (index, master) in topology.masters.enumerated() {
+            covered += master.slotCount
+            for range in master.slots {
+                for slot in range { ownerOfSlot[slot] = Int16(index) }
+            }
+        }
+        if topology.masters != masters {
+            masters = topology.masters
+            onEvent?(.topologyChanged(masters: masters.count, coveredSlots: covered))
+        }
+        retireStrangers()
+        releaseParked()
+    }
+
+    /// Connections to servers that are no masters (any more), seeds among them, end when nothing is owed.
+    private func retireStrangers() {
+        let current = Set(owners.map(\.endpoint))
+        for (endpoint, node) in nodes where !current.contains(endpoint) {
+            for connection in node.connections {
+                guard let connection else { continue }
+                connection.isRetiring = true
+                for request in connection.takeUnsent() { dispatch(request) }
+                if connection.owed.isEmpty { connection.close(.closed) }
+            }
+            if node.connections.allSatisfy({ $0 == nil }), node.restsUntil <= loopNow().nanoseconds
+            {
+                nodes[endpoint] = nil
+            }
+        }
+    }
+}
