@@ -1,0 +1,5 @@
+import CoordinatorService
+
+@main enum Bench {
+    static func main() {}
+}

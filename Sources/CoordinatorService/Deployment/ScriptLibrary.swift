@@ -1,0 +1,23 @@
+import RedisClient
+
+/// The scripts, each from a file of its own, with what they share in front.
+///
+/// They are called by the digest of their text (`EVALSHA`): the digest is the version, so that nodes of
+/// two versions work side by side, and a master that does not know a script (after a failover, a
+/// restart, a flush) says NOSCRIPT and is given it again. Functions would be replicated, but live under
+/// one name for all versions.
+///
+/// - Source: Redis, "Scripting with Lua", script flags and EVALSHA.
+enum ScriptLibrary {
+    static let claim = make("claim", PackageResources.claim_lua)
+    static let apply = make("apply", PackageResources.apply_lua)
+    static let rotate = make("rotate", PackageResources.rotate_lua)
+    static let read = make("read", PackageResources.read_lua)
+    static let trim = make("trim", PackageResources.trim_lua)
+    static let lease = make("lease", PackageResources.lease_lua)
+
+    private static func make(_ name: String, _ body: [UInt8]) -> RedisScript {
+        RedisScript(
+            name: name, source: Array("#!lua\n".utf8) + PackageResources.prelude_lua + body)
+    }
+}

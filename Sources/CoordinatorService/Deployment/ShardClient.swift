@@ -1,0 +1,168 @@
+import CoordinatorCore
+import EventLoop
+import RedisClient
+
+/// One shard's scripts with their keys and fixed arguments.
+///
+/// - Thread: loop only.
+@LoopActor struct ShardClient {
+    let deployment: Deployment
+    let shard: ShardID
+    let tag: String
+    let slot: HashSlot
+    private let keys: [String]
+
+    init(_ deployment: Deployment, _ shard: ShardID) {
+        self.deployment = deployment
+        self.shard = shard
+        tag = deployment.layout.tag(of: shard)
+        keys = [RedisKeys.shardState(tag), RedisKeys.guardKey(tag)]
+        slot = HashSlot(key: keys[0])
+    }
+
+    /// What the slot says, all of it from one moment.
+    func state() async throws(ServiceError) -> ShardState {
+        let reply = try await deployment.cluster.ask(["HGETALL", .init(keys[0])], slot: slot)
+        return ShardState(shard: shard, fields: (reply.items ?? [])[...])
+    }
+
+    /// The last id of a source whose effects the shard holds; zero when it holds none.
+    func watermark(of source: String) async throws(ServiceError) -> StreamID {
+        let reply = try await deployment.cluster.ask(
+            ["HGET", .init(keys[0]), .init("wm:\(source)")], slot: slot)
+        guard let text = reply.text else { return .zero }
+        guard let watermark = StreamID(text) else {
+            throw .unreadable(key: keys[0], detail: "the watermark of \(source) is \(text)")
+        }
+        return watermark
+    }
+
+    /// Commands on this shard's keys, in order; an error reply of one of them is the error of all.
+    func pipeline(_ commands: [RedisCommand]) async throws(ServiceError) -> [RedisValue] {
+        guard !commands.isEmpty else { return [] }
+        do throws(RedisError) {
+            let replies = try await deployment.cluster.pipeline(commands, slot: slot)
+            for reply in replies {
+                guard let error = reply.serverError else { continue }
+                throw RedisError.server(code: error.code, message: error.message, endpoint: keys[0])
+            }
+            return replies
+        } catch {
+            throw .redis(error)
+        }
+    }
+
+    enum Claim {
+        case held(ShardState)
+        case refused(by: String)
+    }
+
+    /// Claims the shard with a token.
+    ///
+    /// - Errors: `.otherSettings`, `.redis`; after `outcomeUnknown` the same claim again is fine.
+    func claim(_ token: FencingToken, owner: String) async throws(ServiceError) -> Claim {
+        let reply = try await run(
+            ScriptLibrary.claim,
+            [
+                .init(tag), .init(token.text), .init(owner), .init(deployment.stamp),
+                .init(deployment.packedLadder), .init(deployment.start),
+            ])
+        let items = reply.items ?? []
+        switch items.first?.text {
+        case "OK": return .held(ShardState(shard: shard, fields: items.dropFirst()))
+        case "REFUSED": return .refused(by: items.dropFirst().first?.text ?? "")
+        case "SETTINGS": throw .otherSettings(shard: shard)
+        default: throw unexpected(reply)
+        }
+    }
+
+    enum Applied {
+        case applied(faults: Int64, fault: String)
+        /// The shard is elsewhere than expected; nothing was changed.
+        case elsewhere(StreamID?)
+        /// The slot holds no state: the shard has to be claimed first.
+        case unclaimed
+    }
+
+    /// Applies packed deltas, if the watermark is `expected`.
+    ///
+    /// - Errors: `.outcomeUnknown` inside `.redis`: the same call again settles it.
+    func apply(
+        _ source: String, expected: StreamID?, through: StreamID, floor: Int64, packed: [RedisArgument]
+    ) async throws(ServiceError) -> Applied {
+        let reply = try await run(
+            ScriptLibrary.apply,
+            [
+                .init(tag), .init(source), .init(expected?.description ?? ""),
+                .init(through.description), .init(deployment.stamp), .init(deployment.packedLadder),
+                .init(deployment.packedSeries), .init(floor),
+            ] + packed)
+        let items = reply.items ?? []
+        switch items.first?.text {
+        case "OK" where items.count == 3:
+            return .applied(faults: items[1].int ?? 0, fault: items[2].text ?? "")
+        case "WATERMARK" where items.count == 2:
+            return .elsewhere(items[1].text.flatMap { StreamID($0) })
+        case "UNCLAIMED": return .unclaimed
+        case "SETTINGS": throw .otherSettings(shard: shard)
+        default: throw unexpected(reply)
+        }
+    }
+
+    enum Rotated {
+        /// A window was finished, is open still, or none is due.
+        case done(Step), open(Step), idle(nextDue: Int64)
+        case fenced(by: String)
+    }
+
+    struct Step {
+        let tier: Int
+        let window: Int64
+        let merged: Int64
+        let faults: Int64
+        let fault: String
+    }
+
+    /// One step of rotation.
+    ///
+    /// - Parameter waitsFor: packed list of the sources whose watermarks hold rotation back.
+    func rotate(
+        _ token: FencingToken, waitsFor sources: [UInt8], effort: Int
+    ) async throws(ServiceError) -> Rotated {
+        let reply = try await run(
+            ScriptLibrary.rotate,
+            [
+                .init(tag), .init(token.text), .init(deployment.stamp),
+                .init(deployment.packedLadder), .init(deployment.packedSeries),
+                .init(deployment.settings.graceMilliseconds), .init(sources),
+                .init(Int64(effort)),
+            ])
+        let items = reply.items ?? []
+        guard let kind = items.first?.text, items.count >= 2 else { throw unexpected(reply) }
+        if kind == "FENCED" { return .fenced(by: items[1].text ?? "") }
+        if kind == "SETTINGS" { throw .otherSettings(shard: shard) }
+        guard items.count == 7, let due = items[6].text.flatMap(Int64.init) else {
+            throw unexpected(reply)
+        }
+        if kind == "IDLE" { return .idle(nextDue: due) }
+        let step = Step(
+            tier: Int(items[1].int ?? 0) - 1, window: items[2].text.flatMap(Int64.init) ?? 0,
+            merged: items[3].int ?? 0, faults: items[4].int ?? 0, fault: items[5].text ?? "")
+        return kind == "DONE" ? .done(step) : .open(step)
+    }
+
+    private func run(
+        _ script: RedisScript, _ arguments: [RedisArgument]
+    ) async throws(ServiceError) -> RedisValue {
+        do throws(RedisError) {
+            return try await deployment.cluster.run(
+                script, keys: keys, arguments: arguments, slot: slot)
+        } catch {
+            throw .redis(error)
+        }
+    }
+
+    private func unexpected(_ reply: RedisValue) -> ServiceError {
+        .redis(.protocolViolation(endpoint: keys[0], reason: "unexpected reply of a script"))
+    }
+}

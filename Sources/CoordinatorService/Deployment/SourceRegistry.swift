@@ -1,0 +1,66 @@
+import CoordinatorCore
+public import EventLoop
+import FoundationEssentials
+public import RedisClient
+
+/// The deployment's sources: which there are, and how far imports have come.
+///
+/// - Thread: loop only.
+@LoopActor public struct SourceRegistry {
+    private let cluster: RedisCluster
+
+    public init(_ cluster: RedisCluster) {
+        self.cluster = cluster
+    }
+
+    /// All sources, by key.
+    public func all() async throws(ServiceError) -> [SourceRecord] {
+        let reply = try await cluster.ask(
+            ["HGETALL", .init(RedisKeys.sources)], slot: Deployment.controlSlot)
+        var records: [SourceRecord] = []
+        let items = reply.items ?? []
+        for index in stride(from: 1, to: items.count, by: 2) {
+            guard case .string(let bytes) = items[index] else { continue }
+            do {
+                records.append(try JSONDecoder().decode(SourceRecord.self, from: Data(bytes)))
+            } catch {
+                throw .unreadable(key: RedisKeys.sources, detail: "\(error)")
+            }
+        }
+        return records.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    }
+
+    /// Adds a stream that trackers write to; one that is there stays as it is.
+    public func add(live key: String, at now: Int64) async throws(ServiceError) {
+        let record = SourceRecord(
+            key: key, kind: .live, name: nil, startedAt: now, markedAt: now, isFinished: false,
+            lastID: nil, confirmedAt: nil, isSettled: false)
+        _ = try await cluster.ask(
+            ["HSETNX", .init(RedisKeys.sources), .init(key), .init(Self.encode(record))],
+            slot: Deployment.controlSlot)
+    }
+
+    /// Writes a record; imports have one writer each, the importer or, once finished, the reader.
+    public func put(_ record: SourceRecord) async throws(ServiceError) {
+        _ = try await cluster.ask(
+            ["HSET", .init(RedisKeys.sources), .init(record.key), .init(Self.encode(record))],
+            slot: Deployment.controlSlot)
+    }
+
+    /// Takes a source off the list. What it brought stays.
+    ///
+    /// - Returns: whether it was there.
+    public func forget(_ key: String) async throws(ServiceError) -> Bool {
+        let reply = try await cluster.ask(
+            ["HDEL", .init(RedisKeys.sources), .init(key)], slot: Deployment.controlSlot)
+        return reply.int == 1
+    }
+
+    private static func encode(_ record: SourceRecord) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do { return Array(try encoder.encode(record)) } catch {
+            preconditionFailure("a source could not be encoded: \(error)")
+        }
+    }
+}

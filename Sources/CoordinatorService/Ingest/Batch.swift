@@ -1,0 +1,153 @@
+import CoordinatorCore
+
+/// What a batch of one source's events means, grouped in memory: counts and device sets for each
+/// (record, base window), the newest visit of each record, and what was refused.
+///
+/// Nothing here depends on a clock or on chance: the same entries over the same watermarks always give
+/// the same deltas, on every node.
+final class Batch {
+    /// One (record, base window).
+    struct Accumulator {
+        let record: Int32
+        let window: Int64
+        var views: Int64 = 0
+        var firstDevice: Int32 = -1
+        var devices: Int32 = 0
+    }
+
+    struct DeviceLink {
+        let device: Int32
+        let next: Int32
+    }
+
+    /// A refused entry, with what is needed to send it again.
+    struct DeadLetter {
+        let id: StreamID
+        let reason: RefusalReason
+        let detail: String
+        let fields: [(name: String, value: [UInt8])]
+    }
+
+    /// Where the batch began (exclusive) and, once closed, where the watermarks go.
+    private(set) var from: StreamID
+    var through: StreamID
+    private(set) var entries = 0
+    /// The watermarks by which entries were left out.
+    private(set) var watermarks: [StreamID] = []
+
+    private(set) var accumulators: [Accumulator] = []
+    private(set) var links: [DeviceLink] = []
+    private(set) var visited: [Int32] = []
+    private(set) var deadLetters: [DeadLetter] = []
+    private(set) var refused: [RefusalReason: Int] = [:]
+    /// Entries that the source's own shard had not counted as read.
+    private(set) var read = 0
+    var devices = ByteTable()
+    /// Estimated time that Redis is kept busy by each shard's apply, in units of 10 ns.
+    private(set) var costs: [Int]
+    private(set) var highestCost = 0
+
+    private var numbers = NumberTable()
+    private var pairs = NumberTable()
+
+    init(shards: Int) {
+        from = .zero
+        through = .zero
+        costs = [Int](repeating: 0, count: shards)
+    }
+
+    var isEmpty: Bool { entries == 0 }
+
+    func begin(from position: StreamID, _ held: [StreamID]) {
+        watermarks = held
+        from = position
+        through = position
+        entries = 0
+        read = 0
+        highestCost = 0
+        accumulators.removeAll(keepingCapacity: true)
+        links.removeAll(keepingCapacity: true)
+        visited.removeAll(keepingCapacity: true)
+        deadLetters.removeAll(keepingCapacity: true)
+        refused.removeAll(keepingCapacity: true)
+        devices.removeAll()
+        numbers.removeAll()
+        pairs.removeAll()
+        for index in costs.indices { costs[index] = 0 }
+    }
+
+    /// Counts one entry as seen; `isOwn` when the source's own shard does not hold it yet.
+    func noteRead(isOwn: Bool) {
+        entries += 1
+        if isOwn { read += 1 }
+    }
+
+    func refuse(_ letter: DeadLetter, shard: Int) {
+        refused[letter.reason, default: 0] += 1
+        deadLetters.append(letter)
+        charge(shard, BatchLimits.deadLetterCost)
+    }
+
+    /// Adds a view of one record.
+    ///
+    /// - Parameter device: number of the device in `devices`, or −1.
+    @inline(__always)
+    func add(
+        record: Int32, shard: Int32, window: Int64, windowNumber: UInt64, device: Int32, isLate: Bool
+    ) {
+        let (number, isNew) = numbers.find(
+            UInt64(record) << 36 | windowNumber, orInsert: Int32(truncatingIfNeeded: accumulators.count))
+        if isNew {
+            accumulators.append(Accumulator(record: record, window: window))
+            charge(Int(shard), isLate ? BatchLimits.lateRecordCost : BatchLimits.recordCost)
+        }
+        let index = Int(number)
+        accumulators[index].views += 1
+        guard device >= 0 else { return }
+        let pair = UInt64(UInt32(bitPattern: number)) << 32 | UInt64(UInt32(bitPattern: device))
+        guard pairs.find(pair, orInsert: 0).isNew else { return }
+        links.append(DeviceLink(device: device, next: accumulators[index].firstDevice))
+        accumulators[index].firstDevice = Int32(truncatingIfNeeded: links.count - 1)
+        accumulators[index].devices += 1
+        charge(Int(shard), BatchLimits.deviceCost)
+    }
+
+    func forgetVisited() {
+        visited.removeAll(keepingCapacity: true)
+    }
+
+    func noteVisited(_ record: Int32) {
+        visited.append(record)
+    }
+
+    /// Time to send: a shard would be kept busy for too long, or memory would grow.
+    var isFull: Bool {
+        highestCost >= BatchLimits.busiestShardCost || entries >= BatchLimits.maximumEntries
+            || devices.arenaBytes >= BatchLimits.maximumDeviceBytes
+    }
+
+    @inline(__always)
+    private func charge(_ shard: Int, _ cost: Int) {
+        costs[shard] += cost
+        if costs[shard] > highestCost { highestCost = costs[shard] }
+    }
+}
+
+/// Bounds of a batch, in units of 10 ns of Redis' time where they are costs.
+enum BatchLimits {
+    /// One apply keeps a Redis master busy for about this long: 5 ms, so that others wait no longer.
+    static let busiestShardCost = 500_000
+    /// ZINCRBY, the key names and a PFADD of a sparse HyperLogLog: measured 6–9 µs.
+    static let recordCost = 800
+    /// The same in five windows, with series of four: measured 60–90 µs.
+    static let lateRecordCost = 8_000
+    /// One more element of a PFADD, unpacked and hashed.
+    static let deviceCost = 40
+    /// An XADD with some fields.
+    static let deadLetterCost = 1_500
+    /// The read-ahead of one batch stays some megabytes.
+    static let maximumEntries = 65_536
+    static let maximumDeviceBytes = 16 << 20
+    /// Lists of a website or section: only the newest this many can matter to it.
+    static let maximumChildren = 200
+}

@@ -1,0 +1,106 @@
+import CoordinatorCore
+
+/// Takes entries into a batch: what each one means for which shard, by the deployment's rules alone.
+///
+/// An entry that a shard already holds is left out for that shard only: a batch that is read again after
+/// a failover adds exactly what the failover lost.
+final class Intake {
+    private let rules: EventRules
+    private let layout: ShardLayout
+    private let baseLength: Int64
+    private let ownShard: Int
+    var book = RecordBook()
+
+    /// The last id whose effects each shard holds; zero when it holds none.
+    var watermarks: [StreamID]
+    /// Shards that this batch is for.
+    var wants: [Bool]
+    /// Windows before this are sealed, as far as known: only the cost of a batch is judged by it.
+    var lateBefore: Int64 = .min
+
+    init(rules: EventRules, layout: ShardLayout, baseLength: Int64, ownShard: ShardID) {
+        self.rules = rules
+        self.layout = layout
+        self.baseLength = baseLength
+        self.ownShard = ownShard.rawValue
+        watermarks = [StreamID](repeating: .zero, count: layout.count)
+        wants = [Bool](repeating: true, count: layout.count)
+    }
+
+    @inline(__always)
+    private func isFor(_ shard: Int, _ id: StreamID) -> Bool {
+        wants[shard] && watermarks[shard] < id
+    }
+
+    /// Takes one entry.
+    func take(_ id: StreamID, _ fields: EntryFields, into batch: Batch) {
+        let isOwn = isFor(ownShard, id)
+        batch.noteRead(isOwn: isOwn)
+        do throws(RefusalError) {
+            try count(id, fields, into: batch)
+        } catch {
+            guard isOwn else { return }
+            batch.refuse(
+                Batch.DeadLetter(
+                    id: id, reason: error.reason, detail: error.detail, fields: Self.kept(fields)),
+                shard: ownShard)
+        }
+    }
+
+    private func count(
+        _ id: StreamID, _ fields: EntryFields, into batch: Batch
+    ) throws(RefusalError) {
+        guard let url = fields.url else { throw RefusalError(.url, "the url is missing") }
+        let page: Int32
+        if let known = book.lookUp(url) {
+            page = known
+        } else {
+            page = try book.learn(url, rules.resolver, layout)
+        }
+        if let refusal = fields.refusal { throw refusal }
+        let time = try rules.time(of: fields.time, arrival: id)
+        // Windows are numbered from 1970: the counters' names know no earlier ones.
+        guard time >= 0 else { throw RefusalError(.time, "the event time is before 1970") }
+
+        let window = time / baseLength
+        var device: Int32 = -1
+        if let name = fields.device, EventRules.isDevice(name) { device = batch.devices.intern(name) }
+        let record = book.records[Int(page)]
+        add(page, id, window, time, device, batch)
+        add(record.section, id, window, time, device, batch)
+        add(record.website, id, window, time, device, batch)
+    }
+
+    @inline(__always)
+    private func add(
+        _ number: Int32, _ id: StreamID, _ window: Int64, _ time: Int64, _ device: Int32,
+        _ batch: Batch
+    ) {
+        let shard = book.records[Int(number)].shard
+        guard isFor(Int(shard), id) else { return }
+        batch.add(
+            record: number, shard: shard, window: window, windowNumber: UInt64(window),
+            device: device, isLate: window * baseLength < lateBefore)
+        let isFirst = book.update(number) { record in
+            defer { record.visited = max(record.visited, time) }
+            return record.visited < 0
+        }
+        if isFirst { batch.noteVisited(number) }
+    }
+
+    /// Forgets what a batch noted in the book; before the next one begins.
+    func release(_ batch: Batch) {
+        for number in batch.visited { book.update(number) { $0.visited = -1 } }
+        batch.forgetVisited()
+        if book.isFull { book.removeAll() }
+    }
+
+    /// A copy of what is needed to send a refused event again, cut to what a field may have.
+    private static func kept(_ fields: EntryFields) -> [(name: String, value: [UInt8])] {
+        func copy(_ name: String, _ value: UnsafeRawBufferPointer?) -> (name: String, value: [UInt8])? {
+            value.map { (name, Array($0.prefix(EventRules.maximumFieldBytes + 1))) }
+        }
+        return [copy("url", fields.url), copy("uui", fields.device), copy("dt", fields.time)]
+            .compactMap { $0 }
+    }
+}

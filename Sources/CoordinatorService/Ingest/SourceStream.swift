@@ -1,0 +1,201 @@
+import CoordinatorCore
+import EventLoop
+import Hashing
+import RedisClient
+
+/// The stream of one source: entries in bulk, and the answer to "nothing more up to where?".
+///
+/// - Thread: loop only.
+@LoopActor struct SourceStream {
+    /// A read that its master cannot show a replica within this is discarded: the master may be paused,
+    /// cut off or replaced, and its entries may never have existed.
+    private static let confirmWithin: Duration = .milliseconds(500)
+
+    private let cluster: RedisCluster
+    private let key: String
+    private let stateKey: String
+    private let slot: HashSlot
+    private let kind: SourceRecord.Kind
+    private var sourceKind: RedisArgument { kind == .live ? "live" : "import" }
+
+    init(_ cluster: RedisCluster, _ record: SourceRecord) {
+        self.cluster = cluster
+        key = record.key
+        kind = record.kind
+        slot = HashSlot(key: record.key)
+        stateKey = Self.stateKey(of: record.key)
+    }
+
+    /// The key beside a stream, in its slot, that holds where it was trimmed.
+    static func stateKey(of key: String) -> String {
+        RedisKeys.sourceState(
+            ShardLayout.tag(inSlot: HashSlot(key: key)), SHA1Hasher().recordID(of: key))
+    }
+
+    struct Chunk: Sendable {
+        var count = 0
+        var last: StreamID?
+    }
+
+    /// Reads entries, lending each to `take` while its bytes lie in the connection's memory.
+    ///
+    /// - Parameter through: the last id wanted; nil for all there are.
+    func chunk(
+        after position: StreamID, through: StreamID?, count: Int,
+        _ take: @escaping @LoopActor (StreamID, EntryFields) -> Void
+    ) async throws(ServiceError) -> Chunk {
+        let command = RedisCommand(
+            "XRANGE", .init(key), .init("(\(position)"), .init(through?.description ?? "+"), "COUNT",
+            .init(count), isRepeatable: true)
+        let cluster = cluster, slot = slot
+        let result: Result<Chunk, RedisError> = await withCheckedContinuation { continuation in
+            cluster.send(command, slot: slot, lane: .reading) { result in
+                continuation.resume(returning: result.flatMap { Self.entries(of: $0, take) })
+            }
+        }
+        switch result {
+        case .success(let chunk): return chunk
+        case .failure(let error): throw .redis(error)
+        }
+    }
+
+    private static func entries(
+        of reply: RedisReplyView, _ take: @LoopActor (StreamID, EntryFields) -> Void
+    ) -> Result<Chunk, RedisError> {
+        if reply.kind == .error, case .error(let error) = reply.decoded() {
+            return .failure(.server(code: error.code, message: error.message, endpoint: "the source"))
+        }
+        var chunk = Chunk()
+        for entry in reply.elements {
+            var parts = entry.elements
+            guard let id = parts.next().flatMap({ StreamID(bytes: $0.bytes) }), let list = parts.next()
+            else {
+                return .failure(
+                    .protocolViolation(endpoint: "XRANGE", reason: "an entry without an id"))
+            }
+            var fields = EntryFields()
+            var values = list.elements
+            while let name = values.next(), let value = values.next() {
+                fields.add(name: name.bytes, value: value.bytes)
+            }
+            take(id, fields)
+            chunk.count += 1
+            chunk.last = id
+        }
+        return .success(chunk)
+    }
+
+    struct End: Sendable {
+        var position: StreamID
+        var count: Int
+        var trimmed: StreamID?
+        /// The clock of the source's master, ms.
+        var clock: Int64
+    }
+
+    /// Reads what is left, and makes sure that what was read will last.
+    ///
+    /// - Parameter count: 0 when more is known to follow; then nothing is read, only made sure of.
+    /// - Errors: `.clusterDown` inside `.redis` when no replica showed that it holds what was read.
+    func confirm(
+        after position: StreamID, count: Int,
+        _ take: @escaping @LoopActor (StreamID, EntryFields) -> Void
+    ) async throws(ServiceError) -> End {
+        var waits = (cluster.master(of: slot)?.replicaCount ?? 0) > 0
+        while true {
+            let items = try await read(after: position, count: count, waits: waits)
+            let online = items.reply[2].int ?? 0
+            if online > 0, !waits {
+                // A replica came meanwhile: what was read has to be shown to it.
+                waits = true
+                continue
+            }
+            if waits, items.acknowledged < 1 {
+                do throws(RedisError) { try await cluster.refreshTopology() } catch { throw .redis(error) }
+                throw .redis(
+                    .clusterDown(
+                        message: "no replica of the master of \(key) confirmed what was read within "
+                            + "\(Self.confirmWithin); it is read again"))
+            }
+            return try end(items.reply, position, take)
+        }
+    }
+
+    private func read(
+        after position: StreamID, count: Int, waits: Bool
+    ) async throws(ServiceError) -> (reply: [RedisValue], acknowledged: Int64) {
+        let script = ScriptLibrary.read.command(
+            keys: [key, stateKey], arguments: [.init(position.description), .init(count), sourceKind],
+            isRepeatable: true)
+        let wait = RedisCommand.wait(replicas: 1, timeout: Self.confirmWithin)
+        do throws(RedisError) {
+            let replies = try await cluster.pipeline(
+                waits ? [script, wait] : [script], slot: slot, lane: .reading)
+            if let error = replies.first?.serverError {
+                throw RedisError.server(code: error.code, message: error.message, endpoint: key)
+            }
+            guard let items = replies.first?.items, items.count == 5 else {
+                throw RedisError.protocolViolation(endpoint: key, reason: "five values expected")
+            }
+            return (items, waits ? replies.last?.int ?? 0 : 0)
+        } catch {
+            throw .redis(error)
+        }
+    }
+
+    private func end(
+        _ reply: [RedisValue], _ position: StreamID,
+        _ take: @LoopActor (StreamID, EntryFields) -> Void
+    ) throws(ServiceError) -> End {
+        guard let clock = reply[0].int, let reached = reply[1].text.flatMap({ StreamID($0) }),
+            let entries = reply[4].items
+        else {
+            throw .redis(.protocolViolation(endpoint: key, reason: "a position expected"))
+        }
+        for entry in entries {
+            guard let parts = entry.items, parts.count == 2,
+                let id = parts[0].text.flatMap({ StreamID($0) }), let values = parts[1].items
+            else {
+                throw .redis(.protocolViolation(endpoint: key, reason: "an entry expected"))
+            }
+            Self.lend(values.compactMap(\.bytes)) { take(id, $0) }
+        }
+        return End(
+            position: max(reached, position), count: entries.count,
+            trimmed: reply[3].text.flatMap { StreamID($0) }, clock: clock)
+    }
+
+    /// Lends decoded values as if they still lay in the connection's memory.
+    private static func lend(_ values: [[UInt8]], _ body: (EntryFields) -> Void) {
+        var lengths: [Int] = []
+        var joined: [UInt8] = []
+        for value in values {
+            lengths.append(value.count)
+            joined += value
+        }
+        joined.withUnsafeBytes { bytes in
+            var fields = EntryFields()
+            var offset = 0
+            for index in stride(from: 0, to: lengths.count - 1, by: 2) {
+                let middle = offset + lengths[index], end = middle + lengths[index + 1]
+                fields.add(
+                    name: UnsafeRawBufferPointer(rebasing: bytes[offset..<middle]),
+                    value: UnsafeRawBufferPointer(rebasing: bytes[middle..<end]))
+                offset = end
+            }
+            body(fields)
+        }
+    }
+
+    /// Removes entries before `first`, all of them exactly when the source is finished.
+    func trim(before first: StreamID, exactly: Bool) async throws(ServiceError) -> Int64 {
+        do throws(RedisError) {
+            let reply = try await cluster.run(
+                ScriptLibrary.trim, keys: [key, stateKey],
+                arguments: [.init(first.description), exactly ? "1" : "0"], slot: slot)
+            return reply.int ?? 0
+        } catch {
+            throw .redis(error)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+public import EventLoop
+import FoundationEssentials
+
+/// A node's log: one logfmt line for each transition, on stderr.
+///
+/// A reason is written when it changes, not each time it is met: a master that is away for an hour is
+/// two lines.
+///
+/// - Thread: loop only.
+@LoopActor public final class NodeLog {
+    public enum Level: Int, Sendable, CaseIterable {
+        case debug, info, warning, error
+    }
+
+    private let node: String
+    private let lowest: Level
+    private let write: @LoopActor (String) -> Void
+    private var last: [String: String] = [:]
+    /// Topics whose last reason is remembered; beyond, all are forgotten and may be said again.
+    private static let maximumTopics = 10_000
+
+    public init(node: String, lowest: Level = .info, write: @escaping @LoopActor (String) -> Void) {
+        self.node = node
+        self.lowest = lowest
+        self.write = write
+    }
+
+    /// One line about something that happened.
+    public func event(_ level: Level = .info, _ event: String, _ fields: [(String, String)] = []) {
+        guard level.rawValue >= lowest.rawValue else { return }
+        var line = "time=\(Self.now()) level=\(level) node=\(Self.quoted(node)) event=\(Self.quoted(event))"
+        for (name, value) in fields { line += " \(name)=\(Self.quoted(value))" }
+        write(line + "\n")
+    }
+
+    /// A line when the reason for `subject` is another than the last one.
+    func change(_ topic: String, _ subject: String, _ reason: String, level: Level = .warning) {
+        let key = "\(topic) \(subject)"
+        guard last[key] != reason else { return }
+        if last.count >= Self.maximumTopics { last.removeAll() }
+        last[key] = reason
+        event(level, topic, [("subject", subject), ("reason", reason)])
+    }
+
+    /// Quoted where logfmt needs it; control and other unprintable characters as escapes.
+    static func quoted(_ text: String) -> String {
+        var quoted = ""
+        var isPlain = !text.isEmpty
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\":
+                quoted += "\\\(scalar)"
+                isPlain = false
+            case " ", "=":
+                quoted.unicodeScalars.append(scalar)
+                isPlain = false
+            case _ where scalar.properties.generalCategory.isUnprintable:
+                quoted += "\\u{\(String(scalar.value, radix: 16))}"
+                isPlain = false
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return isPlain ? quoted : "\"\(quoted)\""
+    }
+
+    private static func now() -> String {
+        Date.now.formatted(.iso8601.time(includingFractionalSeconds: true))
+    }
+}
+
+extension Unicode.GeneralCategory {
+    fileprivate var isUnprintable: Bool {
+        switch self {
+        case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse:
+            true
+        default: false
+        }
+    }
+}
