@@ -30,9 +30,14 @@ has() {
 need_swift() {
     has swift || fail "Swift 6.2 or newer is needed and there is no 'swift' in PATH:" \
         "install the toolchain for Debian 12 from swift.org, put its usr/bin in PATH, and run this again"
-    local line version
-    line="$(swift --version 2>/dev/null | grep -o 'Swift version [0-9.]*' | head -n 1)" || true
-    version="${line##* }"
+    local output version
+    if ! output="$(swift --version 2>&1)"; then
+        say "$output"
+        fail "'swift --version' fails (its message is above): install the Debian packages that the" \
+            "toolchain in $(dirname "$(command -v swift)") needs, as swift.org lists them for Debian 12"
+    fi
+    version="$(grep -o 'Swift version [0-9.]*' <<<"$output" | head -n 1)" || true
+    version="${version##* }"
     local major="${version%%.*}" minor="${version#*.}"
     minor="${minor%%.*}"
     [[ "$major" =~ ^[0-9]+$ && "$minor" =~ ^[0-9]+$ ]] ||
