@@ -1,6 +1,7 @@
 /// Makes record ids. The core states what is hashed; the digest itself comes from a library.
 ///
-/// - Invariant: the same bytes give the same id, on every node and in every version: ids are in keys.
+/// - Invariant: the same bytes give the same id, on every node and in every version: ids are in
+///   keys.
 public protocol RecordHasher: Sendable {
     /// The SHA-1 of `bytes`.
     func recordID(of bytes: UnsafeRawBufferPointer) -> RecordID

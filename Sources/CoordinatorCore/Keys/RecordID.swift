@@ -6,8 +6,6 @@ public struct RecordID: Hashable, Comparable, Sendable, CustomStringConvertible 
     /// The length of the hex text, in bytes.
     public static let hexLength = 40
 
-    private static let hexDigits: StaticString = "0123456789abcdef"
-
     private let high: UInt64
     private let middle: UInt64
     private let low: UInt32
@@ -17,7 +15,8 @@ public struct RecordID: Hashable, Comparable, Sendable, CustomStringConvertible 
         (high, middle, low) = bytes
     }
 
-    /// Reads 40 lower-case hex digits; anything else is nil, upper case too: it is another Redis key.
+    /// Reads 40 lower-case hex digits; anything else is nil, upper case too: it is another Redis
+    /// key.
     public init?(hex: String) {
         var text = hex
         let parsed = text.withUTF8 { RecordID(hexBytes: UnsafeRawBufferPointer($0)) }
@@ -46,7 +45,7 @@ public struct RecordID: Hashable, Comparable, Sendable, CustomStringConvertible 
     /// The 40 lower-case hex digits.
     public var hex: String {
         String(unsafeUninitializedCapacity: Self.hexLength) { buffer in
-            for index in 0..<Self.hexLength { buffer[index] = hexByte(at: index) }
+            writeHex(to: buffer)
             return Self.hexLength
         }
     }
@@ -56,7 +55,10 @@ public struct RecordID: Hashable, Comparable, Sendable, CustomStringConvertible 
 
     /// Appends the 40 lower-case hex digits, without making a `String`.
     public func appendHex(to bytes: inout [UInt8]) {
-        for index in 0..<Self.hexLength { bytes.append(hexByte(at: index)) }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.hexLength) { digits in
+            writeHex(to: digits)
+            bytes.append(contentsOf: digits)
+        }
     }
 
     /// Orders by the bytes, as the hex texts would.
@@ -72,15 +74,24 @@ public struct RecordID: Hashable, Comparable, Sendable, CustomStringConvertible 
         hasher.combine(high)
     }
 
-    /// The ASCII digit at `index` (0..<40) of the hex text.
-    func hexByte(at index: Int) -> UInt8 {
-        let nibble: Int
-        switch index {
-        case 0..<16: nibble = Int(truncatingIfNeeded: high >> UInt64(60 - 4 * index)) & 15
-        case 16..<32: nibble = Int(truncatingIfNeeded: middle >> UInt64(124 - 4 * index)) & 15
-        default: nibble = Int(truncatingIfNeeded: low >> UInt32(156 - 4 * index)) & 15
+    /// Writes the 40 hex digits to a buffer that has room for them; its memory may be raw.
+    func writeHex(to buffer: UnsafeMutableBufferPointer<UInt8>) {
+        precondition(buffer.count >= Self.hexLength, "no room for a record id")
+        Self.write(high, digits: 0..<16, to: buffer)
+        Self.write(middle, digits: 16..<32, to: buffer)
+        Self.write(UInt64(low), digits: 32..<40, to: buffer)
+    }
+
+    private static func write(
+        _ word: UInt64, digits: Range<Int>, to buffer: UnsafeMutableBufferPointer<UInt8>
+    ) {
+        var rest = word
+        for index in digits.reversed() {
+            let nibble = UInt8(truncatingIfNeeded: rest) & 15
+            let digit = nibble + (nibble < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+            buffer.initializeElement(at: index, to: digit)
+            rest >>= 4
         }
-        return Self.hexDigits.utf8Start[nibble]
     }
 
     private static func nibble(_ byte: UInt8) -> UInt64? {

@@ -1,10 +1,11 @@
 /// A key of the naming convention, taken apart.
 ///
-/// - Shape: `TYPE:NAME:DIMENSION:{tag}ID:TIMESTAMP:METRIC`, always five colons, unused segments empty.
-/// - Invariant: `RedisKey(parsing: key.bytes) == key`, and `RedisKey(parsing: bytes)?.bytes == bytes`:
-///   only the one spelling that formatting gives is read.
-/// - Why bytes: `Character` joins `\r\n` and combining marks, `String` equality joins spellings that
-///   are different keys in Redis.
+/// - Shape: `TYPE:NAME:DIMENSION:{tag}ID:TIMESTAMP:METRIC`, always five colons, unused segments
+///   empty.
+/// - Invariant: `RedisKey(parsing: key.bytes) == key`, and `RedisKey(parsing: bytes)?.bytes ==
+///   bytes`: only the one spelling that formatting gives is read.
+/// - Why bytes: `Character` joins `\r\n` and combining marks, `String` equality joins spellings
+///   that are different keys in Redis.
 /// - Source: semantics.md §1.
 public struct RedisKey: Hashable, Sendable, CustomStringConvertible {
     /// Longer keys are not read: no record's key comes near, and a reader must not copy megabytes.

@@ -1,6 +1,7 @@
 /// Decimal numbers as bytes, read and written without a `String` and without trapping.
 enum Decimal {
-    /// The number that `bytes` spell; nil when empty, when a byte is no digit, or past `UInt64.max`.
+    /// The number that `bytes` spell; nil when empty, when a byte is no digit, or past
+    /// `UInt64.max`.
     static func unsigned(_ bytes: some Collection<UInt8>) -> UInt64? {
         guard !bytes.isEmpty else { return nil }
         var value: UInt64 = 0

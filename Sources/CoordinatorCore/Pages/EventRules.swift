@@ -36,8 +36,8 @@ public struct EventRules: Sendable {
     /// When the event happened: the field `dt`, or the entry's own time without one.
     ///
     /// - Shape: milliseconds since 1970 in digits, or ISO-8601 with a zone.
-    /// - Errors: refused as `time` when not readable or more than five minutes ahead of `arrival`, as
-    ///   `expired` when older than every tier keeps, seen from `arrival`.
+    /// - Errors: refused as `time` when not readable or more than five minutes ahead of `arrival`,
+    ///   as `expired` when older than every tier keeps, seen from `arrival`.
     public func time(
         of dt: UnsafeRawBufferPointer?, arrival: StreamID
     ) throws(RefusalError) -> Int64 {

@@ -44,8 +44,8 @@ struct PagePath {
         return text
     }
 
-    /// The level that a segment shows as: percent-decoded, invalid bytes as U+FFFD, the last one cut
-    /// at its first dot unless that is its first character.
+    /// The level that a segment shows as: percent-decoded, invalid bytes as U+FFFD, the last one
+    /// cut at its first dot unless that is its first character.
     func level(_ index: Int) -> String {
         var shown = bytes[segments[index]]
         if index == segments.count - 1, let dot = shown.firstIndex(of: UInt8(ascii: ".")),

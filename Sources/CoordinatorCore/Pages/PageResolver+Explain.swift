@@ -1,8 +1,8 @@
 extension PageResolver {
     /// Every step of the normalising, for people: what the step is called, and what it gave.
     ///
-    /// The steps are those of `resolve`, called one by one, so the two cannot tell different stories.
-    /// A refused URL ends with the step `refused`.
+    /// The steps are those of `resolve`, called one by one, so the two cannot tell different
+    /// stories. A refused URL ends with the step `refused`.
     public func explain(_ url: String) -> [(step: String, value: String)] {
         let bytes = Array(url.utf8)
         return bytes.withUnsafeBytes { bytes in

@@ -8,7 +8,9 @@
 ///   encoded slash reads like two levels (`/a%2Fb` and `/a/b/c` are both in `a/b`).
 /// - Source: semantics.md §3.
 public struct PageResolver: Sendable {
+    /// The site table, ready for look-ups.
     let sites: SiteLookup
+    /// What makes the ids.
     let hasher: any RecordHasher
 
     /// A resolver for one version of the site table.

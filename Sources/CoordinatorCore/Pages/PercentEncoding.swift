@@ -4,12 +4,14 @@
 enum PercentEncoding {
     private static let percent = UInt8(ascii: "%")
 
-    /// Unreserved characters decoded, every other `%xx` in upper case; a `%` that starts none stays.
+    /// Unreserved characters decoded, every other `%xx` in upper case; a `%` that starts none
+    /// stays.
     ///
     /// A decoded character may complete another `%xx` with what stands before it: `%%34%31` is
-    /// `%41` is `A`. So each byte is judged against what has been *written*, which gives in one pass
-    /// what decoding again and again until nothing changes would give.
+    /// `%41` is `A`. So each byte is judged against what has been *written*, which gives in one
+    /// pass what decoding again and again until nothing changes would give.
     static func normalised(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        guard bytes.contains(percent) else { return Array(bytes) }
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)
         for byte in bytes {

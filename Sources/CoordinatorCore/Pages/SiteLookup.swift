@@ -2,8 +2,11 @@
 struct SiteLookup: Sendable {
     /// Where a website's name came from.
     enum Origin: Sendable {
+        /// The table names the host.
         case table
+        /// The table names it for all other hosts.
         case tableDefault
+        /// It is the host itself.
         case host
     }
 

@@ -66,14 +66,14 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
         case .spanNotReadable(let setting, let text):
             "\(setting) \(quoted(text)) is not a span of time: write it as 30s, 5m or 6h"
         case .siteHost(let host):
-            "site host \(quoted(host)) can never match: write it in lower case, without scheme, port, "
-                + "control characters or a dot at the end"
+            "site host \(quoted(host)) can never match: write it in lower case, without scheme, "
+                + "port, control characters or a dot at the end"
         case .siteName(let name):
             "website name \(quoted(name)) is not usable: use 1 to \(SiteTable.maximumNameBytes) "
                 + "bytes without slashes and control characters"
         case .siteQuery(let website, let key):
-            "keepQuery \(quoted(website)) \(quoted(key)) is not usable: name a website of the table "
-                + "and a key of 1 to \(SiteTable.maximumNameBytes) bytes"
+            "keepQuery \(quoted(website)) \(quoted(key)) is not usable: name a website of the "
+                + "table and a key of 1 to \(SiteTable.maximumNameBytes) bytes"
         case .siteCount(let count):
             "the site table has \(count) entries: use \(SiteTable.maximumEntries) at most"
         case .startNotReadable(let text):

@@ -1,7 +1,7 @@
 /// Which host belongs to which website, and which query keys tell a website's pages apart.
 ///
-/// - Shape: `{"hosts": {"www.rtl.lu": "RTL", "*": "OTHER"}, "keepQuery": {"RTL": ["id"]}}`; the host
-///   `*` stands for all that are not named; without it a host is its own website.
+/// - Shape: `{"hosts": {"www.rtl.lu": "RTL", "*": "OTHER"}, "keepQuery": {"RTL": ["id"]}}`; the
+///   host `*` stands for all that are not named; without it a host is its own website.
 /// - Source: semantics.md §3.
 public struct SiteTable: Equatable, Sendable, Codable {
     /// The host that stands for all others.
@@ -53,7 +53,8 @@ extension SiteTable {
         for name in hosts.values.sorted(by: Self.bytesPrecede) where !Self.isName(name) {
             throw .siteName(name)
         }
-        // Without a default, a host that is not named is a website of its own, so any name may occur.
+        // Without a default, a host that is not named is a website of its own, so any name may
+        // occur.
         let names = hosts[Self.defaultHost] == nil ? nil : Set(hosts.values)
         for website in keepQuery.keys.sorted(by: Self.bytesPrecede) {
             for key in keepQuery[website] ?? [] {

@@ -6,11 +6,12 @@ public enum StartPolicy: Equatable, Sendable, Codable, CustomStringConvertible {
     case now
     /// From the oldest event of the sources.
     case oldest
-    /// From a time, in milliseconds since 1970; each tier from the start of the window that holds it.
+    /// From a time, in milliseconds since 1970; each tier from the start of the window that holds
+    /// it.
     case time(Int64)
 
-    /// Reads `--start`: `now`, `oldest`, ISO-8601 with a zone, milliseconds since 1970 or, when `now`
-    /// is given, a span back from it.
+    /// Reads `--start`: `now`, `oldest`, ISO-8601 with a zone, milliseconds since 1970 or, when
+    /// `now` is given, a span back from it.
     ///
     /// - Errors: `.startNotReadable`.
     public static func parse(

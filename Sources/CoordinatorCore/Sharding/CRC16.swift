@@ -15,15 +15,15 @@ enum CRC16 {
         return remainder
     }
 
-    /// The checksum after one more byte.
-    static func updated(_ checksum: UInt16, with byte: UInt8) -> UInt16 {
-        checksum << 8 ^ table[Int(UInt8(truncatingIfNeeded: checksum >> 8) ^ byte)]
-    }
-
     /// The checksum of a sequence of bytes.
     static func checksum(_ bytes: some Sequence<UInt8>) -> UInt16 {
-        var checksum: UInt16 = 0
-        for byte in bytes { checksum = updated(checksum, with: byte) }
-        return checksum
+        table.withUnsafeBufferPointer { table in
+            var checksum: UInt16 = 0
+            for byte in bytes {
+                let leaving = UInt8(truncatingIfNeeded: checksum >> 8)
+                checksum = checksum << 8 ^ table[Int(leaving ^ byte)]
+            }
+            return checksum
+        }
     }
 }

@@ -12,7 +12,8 @@ public struct FencingToken: Hashable, Comparable, Sendable, CustomStringConverti
     /// The length of the text, in bytes.
     static let textLength = 2 * (numberWidth + 1) + nonceLength
 
-    /// Smaller than every token that was ever handed out: what a shard holds before its first claim.
+    /// Smaller than every token that was ever handed out: what a shard holds before its first
+    /// claim.
     public static let zero = FencingToken(
         epoch: 0, microseconds: 0, checkedNonce: String(repeating: "0", count: nonceLength))
 

@@ -34,9 +34,9 @@ public struct HashSlot: Hashable, Comparable, Sendable, CustomStringConvertible 
 
     /// The slot that decides the shard of a record: that of its 40 hex characters.
     public init(record: RecordID) {
-        var checksum: UInt16 = 0
-        for index in 0..<RecordID.hexLength {
-            checksum = CRC16.updated(checksum, with: record.hexByte(at: index))
+        let checksum = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: RecordID.hexLength) {
+            record.writeHex(to: $0)
+            return CRC16.checksum($0)
         }
         self.init(checksum: checksum)
     }

@@ -1,8 +1,8 @@
 /// The tiers of a deployment, from the base to the coarsest.
 ///
 /// - Shape: `1m,5m/30m,10m/1h,1h/24h,3h/7d`: the base's length, then length/keep for each tier.
-/// - Invariant: each length is a multiple of the one before and longer; each keep covers a window of
-///   the next tier, so that no child is gone before it can be merged.
+/// - Invariant: each length is a multiple of the one before and longer; each keep covers a window
+///   of the next tier, so that no child is gone before it can be merged.
 /// - Source: semantics.md §6.
 public struct Ladder: Hashable, Sendable, CustomStringConvertible {
     /// More tiers than anybody has screens for; each costs every event a fold at worst.

@@ -2,7 +2,8 @@
 public struct Tier: Hashable, Sendable {
     /// The place in the ladder; 0 is the base, which events are counted in.
     public let index: Int
-    /// The name as it stands in keys, made from the length: `1MINUTE`, `5MINUTES`, `3HOURS`, `1DAY`.
+    /// The name as it stands in keys, made from the length: `1MINUTE`, `5MINUTES`, `3HOURS`,
+    /// `1DAY`.
     public let name: String
     /// How long a window is, in milliseconds.
     public let lengthMilliseconds: Int64
@@ -24,7 +25,8 @@ public struct Tier: Hashable, Sendable {
     /// - Units: milliseconds since 1970.
     public func start(of time: Int64) -> Int64 {
         let remainder = time % lengthMilliseconds
-        // Wraps in the first window of Int64 only, 292 million years ago: no reason to end a process.
+        // Wraps in the first window of Int64 only, 292 million years ago: no reason to end a
+        // process.
         return time &- (remainder < 0 ? remainder &+ lengthMilliseconds : remainder)
     }
 

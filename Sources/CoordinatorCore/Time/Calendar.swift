@@ -7,7 +7,8 @@ enum Calendar {
     /// From 0000-03-01, where the cycles begin, to 1970-01-01.
     private static let daysBefore1970: Int64 = 719_468
 
-    /// The number of a day. The month is 1…12; the year may be any that a parser's nine digits give.
+    /// The number of a day. The month is 1…12; the year may be any that a parser's nine digits
+    /// give.
     static func day(year: Int64, month: Int64, day: Int64) -> Int64 {
         let marchYear = month > 2 ? year : year - 1
         let cycle = floorDivide(marchYear, by: 400)

@@ -7,8 +7,8 @@ public enum TimeSpan {
     /// Spans below this are written in hours: `24h` and `36h` are what people say, as is `7d`.
     private static let shortestInDays: UInt64 = 2 * 86_400_000
 
-    /// The span in milliseconds; nil unless it is whole numbers with units, longest unit first, each
-    /// once. `0` needs no unit. There are no negative spans.
+    /// The span in milliseconds; nil unless it is whole numbers with units, longest unit first,
+    /// each once. `0` needs no unit. There are no negative spans.
     public static func parse(_ text: String) -> Int64? {
         if text == "0" { return 0 }
         var rest = Array(text.utf8)[...]

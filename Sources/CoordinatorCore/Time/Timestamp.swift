@@ -12,9 +12,9 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
     /// Reads ISO-8601 in the extended form, with a zone; anything else is nil.
     ///
-    /// - Shape: `2024-07-24T21:58:20.123+02:00`; seconds and fraction may be missing, the fraction is
-    ///   cut to milliseconds, the zone is `Z`, `±hh:mm`, `±hhmm` or `±hh`. A year outside 0…9999 has
-    ///   a sign and six to nine digits. Second 60 is the first of the next minute.
+    /// - Shape: `2024-07-24T21:58:20.123+02:00`; seconds and fraction may be missing, the fraction
+    ///   is cut to milliseconds, the zone is `Z`, `±hh:mm`, `±hhmm` or `±hh`. A year outside 0…9999
+    ///   has a sign and six to nine digits. Second 60 is the first of the next minute.
     public init?(iso8601 bytes: UnsafeRawBufferPointer) {
         var reader = ByteReader(bytes)
         guard let days = Self.date(&reader),
@@ -38,7 +38,8 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
     /// Reads a moment as the command line takes it, seen from `now`; anything else is nil.
     ///
-    /// - Shape: `now`, ISO-8601 with a zone, milliseconds since 1970, or a span back from now (`2h`).
+    /// - Shape: `now`, ISO-8601 with a zone, milliseconds since 1970, or a span back from now
+    ///   (`2h`).
     public init?(parsing text: String, now: Timestamp) {
         if text == "now" {
             self = now
