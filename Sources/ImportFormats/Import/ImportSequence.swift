@@ -158,7 +158,9 @@ public final class ImportSequence {
         guard let logLine = parser.parse(line) else { return leaveOut(.unparsable) }
         guard let reason = options.count.reasonToLeaveOut(logLine) else {
             guard let fields = events.fields(of: logLine) else {
-                throw .hostMissing(name: source.name, line: summary.lines)
+                // The line is not dealt with: it is to be read again, with a host.
+                summary.lines -= 1
+                throw .hostMissing(name: source.name, line: summary.lines + 1)
             }
             return entry(fields, at: logLine.time)
         }

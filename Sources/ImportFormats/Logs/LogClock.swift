@@ -22,7 +22,7 @@ struct LogClock {
     private static func parse(_ text: [UInt8]) -> Int64? {
         guard text.count == width, text[2] == UInt8(ascii: "/"), text[6] == UInt8(ascii: "/"),
             text[11] == UInt8(ascii: ":"), text[20] == 0x20,
-            let month = months.firstIndex(where: { text[3..<6].elementsEqual($0.utf8) })
+            let month = months.firstIndex(of: Array(text[3..<6]))
         else { return nil }
         var iso: [UInt8] = []
         iso.reserveCapacity(width)
@@ -45,5 +45,5 @@ struct LogClock {
 
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
+    ].map { Array($0.utf8) }
 }

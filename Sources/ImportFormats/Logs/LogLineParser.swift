@@ -30,7 +30,8 @@ public struct LogLineParser {
         else { return nil }
         var agent = [UInt8(ascii: "-")]
         var hasAgent = false
-        if cursor.quoted() != nil, cursor.skip(UInt8(ascii: " ")), let quoted = cursor.quoted() {
+        if cursor.quotedRange() != nil, cursor.skip(UInt8(ascii: " ")), let quoted = cursor.quoted()
+        {
             agent = quoted
             hasAgent = true
         }
@@ -56,6 +57,8 @@ public struct LogLineParser {
     /// A domain name has at most 253 bytes; a port adds six.
     private static let longestHost = 260
 
+    private static let protocolStart = Array("HTTP/".utf8)
+
     /// Splits `GET /path HTTP/1.1`. The protocol may be missing (HTTP/0.9), the target may hold
     /// spaces (bad clients); a line without a method and a target is not a request.
     private static func request(_ bytes: [UInt8]) -> (method: [UInt8], target: [UInt8])? {
@@ -64,7 +67,7 @@ public struct LogLineParser {
         else { return nil }
         var target = bytes[(space + 1)...]
         if let last = target.lastIndex(of: 0x20),
-            bytes[(last + 1)...].starts(with: Array("HTTP/".utf8))
+            bytes[(last + 1)...].starts(with: protocolStart)
         {
             target = target[..<last]
         }
@@ -136,20 +139,26 @@ struct LogCursor {
 
     /// The field in quotes, its escapes undone; nil where there is none, or it does not end.
     mutating func quoted() -> [UInt8]? {
+        guard let field = quotedRange() else { return nil }
+        let text = line[field.range]
+        return field.hasEscapes ? Self.unescaped(text) : Array(text)
+    }
+
+    /// Passes the field in quotes; where it is, and whether there are escapes in it.
+    mutating func quotedRange() -> (range: Range<Int>, hasEscapes: Bool)? {
         guard skip(UInt8(ascii: "\"")) else { return nil }
         let begin = position
         var hasEscapes = false
-        while position < line.count {
-            switch line[position] {
-            case UInt8(ascii: "\""):
-                defer { position += 1 }
-                let field = line[begin..<position]
-                return hasEscapes ? Self.unescaped(field) : Array(field)
-            case UInt8(ascii: "\\"):
-                hasEscapes = true
-                position += 2
-            default: position += 1
+        var end = position
+        while end < line.count {
+            let byte = line[end]
+            if byte == UInt8(ascii: "\"") {
+                position = end + 1
+                return (begin..<end, hasEscapes)
             }
+            let isEscape = byte == UInt8(ascii: "\\")
+            hasEscapes = hasEscapes || isEscape
+            end += isEscape ? 2 : 1
         }
         position = line.count
         return nil

@@ -5,11 +5,13 @@ public enum LogCount: String, CaseIterable, Sendable {
     /// Every line that parses.
     case all
 
+    private static let get = Array("GET".utf8)
+
     /// Why the line does not count; nil where it does. The first reason in the order method,
     /// status, asset is told.
     public func reasonToLeaveOut(_ line: LogLine) -> LeftOutReason? {
         guard self == .pages else { return nil }
-        guard line.method.elementsEqual("GET".utf8) else { return .method }
+        guard line.method == Self.get else { return .method }
         guard (200...299).contains(line.status) || line.status == 304 else { return .status }
         return AssetNames.isAsset(line.target) ? .asset : nil
     }
@@ -55,13 +57,16 @@ enum RequestTarget {
         byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#")
     }
 
+    private static let schemes = [Array("http://".utf8), Array("https://".utf8)]
+
     private static func schemeLength(_ target: [UInt8]) -> Int? {
-        for scheme in ["http://", "https://"] where target.count > scheme.utf8.count {
-            let start = target.prefix(scheme.utf8.count)
-            let isSame = zip(start, scheme.utf8).allSatisfy { byte, letter in
+        // Nearly every target begins with its path.
+        guard let first = target.first, first | 0x20 == UInt8(ascii: "h") else { return nil }
+        for scheme in schemes where target.count > scheme.count {
+            let isSame = zip(target, scheme).allSatisfy { byte, letter in
                 byte == letter || (byte | 0x20 == letter && (0x41...0x5A).contains(byte))
             }
-            if isSame { return scheme.utf8.count }
+            if isSame { return scheme.count }
         }
         return nil
     }
