@@ -105,13 +105,13 @@ class Pages:
         match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?", authority)
         if not match:
             raise Refused("url")
-        host = match.group(1).lower()
-        if host.endswith("."):
-            host = host[:-1]
+        host = match.group(1).lower().rstrip(".")
         if not host:
             raise Refused("url")
-        port = match.group(2)
-        return host, ":" + port if port and port not in ("80", "443") else ""
+        port = int(match.group(2) or 80)  # a number: 080 is 80
+        if port > 65535:
+            raise Refused("url")
+        return host, "" if port in (80, 443) else ":%d" % port
 
     @staticmethod
     def _levels(path):
@@ -136,8 +136,8 @@ def milliseconds(moment):
 
 def readable_time(text):
     """ms since 1970, or None when `text` is no time."""
-    if text.isascii() and text.isdigit():
-        return int(text)
+    if re.fullmatch("-?[0-9]+", text):
+        return int(text) if abs(int(text)) < 1 << 63 else None
     match = ISO.fullmatch(text)
     if not match:
         return None
@@ -147,8 +147,10 @@ def readable_time(text):
         offset = timedelta(hours=int(match.group(10)), minutes=int(match.group(11)))
         offset = -offset if match.group(9) == "-" else offset
     try:
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
-        return milliseconds(moment) - offset // timedelta(milliseconds=1) \
+        # Second 60, a leap second, is the one after 59.
+        moment = datetime(year, month, day, hour, minute, min(second, 59 + (second > 60)),
+                          tzinfo=timezone.utc)
+        return milliseconds(moment) + 1000 * (second == 60) - offset // timedelta(milliseconds=1) \
             + int(((match.group(7) or "") + "000")[:3])
     except (ValueError, OverflowError):
         return None
