@@ -241,7 +241,7 @@ class Reader:
         self.refused, self.left_out = {}, {}
 
     def events(self, path):
-        latest = 0  # an entry's id, and so its arrival: the latest event time of the file so far
+        latest = 1  # an entry's id, and so its arrival: the latest event time of the file so far
         with open_lines(path) as lines:
             parse = None
             for line in lines:
