@@ -37,7 +37,8 @@ extension ImportError: CustomStringConvertible {
         case .truncatedGzip(let name, let offset):
             return
                 "\(name) ends in the middle of its compressed data at byte \(offset): the lines "
-                + "before it are read; get a whole copy and import it again, nothing is counted twice"
+                + "before it are read; get a whole copy and import it again, "
+                + "nothing is counted twice"
         case .unknownFormat(let name):
             return
                 "no line at the start of \(name) is a combined, common or vhost log line or a JSON "

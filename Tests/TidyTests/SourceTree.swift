@@ -9,8 +9,14 @@ struct SourceFile {
     /// The module a source file belongs to: the folder below `Sources` or `Tests`.
     var module: String { path.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
 
-    /// Lines with code and comment told apart (Swift only).
-    var lines: [SourceLine] { SwiftText.lines(of: text) }
+    /// Lines with code and comment told apart (of Swift; else none), once for all rules.
+    let lines: [SourceLine]
+
+    init(path: String, text: String) {
+        self.path = path
+        self.text = text
+        lines = path.hasSuffix(".swift") ? SwiftText.lines(of: text) : []
+    }
 }
 
 /// The package as it lies on disk.

@@ -10,7 +10,9 @@ public struct ImportField: Equatable, Sendable {
     static let device = Array("uui".utf8)
     static let time = Array("dt".utf8)
 
+    /// At most `maximumBytes`.
     public var name: [UInt8]
+    /// At most `maximumBytes`.
     public var value: [UInt8]
 
     /// A field; name and value are cut to `maximumBytes`.
@@ -25,6 +27,7 @@ public struct ImportField: Equatable, Sendable {
 public struct ImportEntry: Equatable, Sendable {
     /// The latest event time so far in the file, then the number of the line, counted from 1.
     public var id: StreamID
+    /// In the order of the file; of a log line url, uui, dt.
     public var fields: [ImportField]
 
     /// The bytes it holds, for bounds on batches.

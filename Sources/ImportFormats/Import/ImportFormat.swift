@@ -35,8 +35,11 @@ public enum ImportFormat: String, CaseIterable, Sendable {
 
 /// How a file is to be read.
 public struct ImportOptions: Sendable {
+    /// The format of the lines.
     public var format: ImportFormat
+    /// Which lines of a log count.
     public var count: LogCount
+    /// What tells devices of a log apart.
     public var device: LogDevice
     /// The host of log lines that name none.
     public private(set) var host: String?

@@ -11,7 +11,9 @@ public struct ImportBatch: Sendable {
         case end
     }
 
+    /// In the order of their ids.
     public var entries: [ImportEntry]
+    /// What follows this batch.
     public var continuation: Continuation
 }
 

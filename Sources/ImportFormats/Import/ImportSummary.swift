@@ -18,11 +18,13 @@ public enum LeftOutReason: String, CaseIterable, Sendable, Hashable {
 ///
 /// - Invariant: `lines` = `entries` + `alreadyThere` + the sum of `leftOut`.
 public struct ImportSummary: Equatable, Sendable {
+    /// All lines read, the empty ones too.
     public var lines: UInt64 = 0
     /// Handed out as events.
     public var entries: UInt64 = 0
     /// Events that the stream held already, from an earlier import of the file.
     public var alreadyThere: UInt64 = 0
+    /// Lines that are no events, by reason.
     public var leftOut: [LeftOutReason: UInt64] = [:]
     /// Events without a readable time among `entries` and `alreadyThere`.
     public var untimed: UInt64 = 0

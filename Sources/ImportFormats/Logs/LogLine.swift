@@ -6,9 +6,11 @@ public struct LogLine: Equatable, Sendable {
     public var address: [UInt8]
     /// Milliseconds since 1970, UTC.
     public var time: Int64
+    /// `GET` and its like, as sent.
     public var method: [UInt8]
     /// The request target as the client sent it.
     public var target: [UInt8]
+    /// The three digits of the answer.
     public var status: Int
     /// The user agent; `-` where the line has none, as servers write it.
     public var agent: [UInt8]

@@ -17,10 +17,13 @@ public struct Option: Sendable, Hashable {
     public var name: String
     /// The one-letter name, without its dash.
     public var short: Character?
+    /// Whether a value follows, and of what kind.
     public var form: Form
     /// What the help calls the value.
     public var valueName: String
+    /// Whether it may be given several times; all its values are kept.
     public var isRepeatable: Bool
+    /// Whether the command cannot do without it.
     public var isRequired: Bool
     /// Never taken from the command line, where other users of the machine could read it
     /// (passwords, tokens).
@@ -31,6 +34,7 @@ public struct Option: Sendable, Hashable {
     public var environment: [String]
     /// The heading in the help; nil for the command's plain list.
     public var group: String?
+    /// What it is, in a line or two.
     public var help: String
 
     /// An option; see the properties for what each part means.
@@ -91,8 +95,11 @@ public struct Operand: Sendable, Hashable {
 
     /// In capitals, as in the usage line.
     public var name: String
+    /// How many of them there may be.
     public var arity: Arity
+    /// What each must look like.
     public var kind: ValueKind
+    /// What it is, in a line or two.
     public var help: String
 
     /// A positional argument; only the last of a command may take more than one.
@@ -109,6 +116,7 @@ public struct Operand: Sendable, Hashable {
 
 /// A command, or a group of sub-commands (`config show`).
 public struct Command: Sendable, Hashable {
+    /// As it is typed.
     public var name: String
     /// One line for the list of commands: no full stop, lower case.
     public var summary: String
@@ -116,8 +124,11 @@ public struct Command: Sendable, Hashable {
     public var description: String
     /// The heading under which the program's help lists it.
     public var group: String
+    /// The positional arguments, in order.
     public var operands: [Operand]
+    /// Its own options; the global ones come on top.
     public var options: [Option]
+    /// What a group of commands holds.
     public var subcommands: [Command]
 
     /// A command; one with sub-commands has neither operands nor a meaning of its own.
@@ -137,9 +148,13 @@ public struct Command: Sendable, Hashable {
 
 /// The whole program: its commands, and the options that every command takes.
 public struct Program: Sendable {
+    /// As it is typed.
     public var name: String
+    /// One line on what it is for.
     public var summary: String
+    /// Paragraphs for its help.
     public var description: String
+    /// Its commands, in the order of the help.
     public var commands: [Command]
     /// Understood before or after the command's name.
     public var globalOptions: [Option]

@@ -7,7 +7,9 @@ import Glibc
 public struct ConfigurationFile: Sendable, Equatable {
     /// One setting of the file.
     public struct Entry: Sendable, Equatable {
+        /// The long name of an option.
         public let name: String
+        /// What stands behind the equals sign, without spaces around it.
         public let value: String
         /// Counted from 1.
         public let line: Int
@@ -16,7 +18,9 @@ public struct ConfigurationFile: Sendable, Equatable {
     /// A settings file is a page or two; more is a wrong path.
     static let maximumBytes = 1 << 20
 
+    /// Where the file lies; for messages.
     public let path: String
+    /// The settings, in their order.
     public let entries: [Entry]
 
     /// Parses the text of a file.

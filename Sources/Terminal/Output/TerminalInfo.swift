@@ -7,6 +7,7 @@ public struct TerminalInfo: Sendable {
     /// Narrower reports are errors of terminals that do not know their size.
     private static let narrowestWidth = 20
 
+    /// Whether there is a terminal at all.
     public let isTerminal: Bool
     /// In columns.
     public let width: Int

@@ -3,7 +3,9 @@
 public indirect enum JSONValue: Sendable, Equatable {
     /// One member of an object.
     public struct Member: Sendable, Equatable {
+        /// Its name.
         public var key: String
+        /// What it holds.
         public var value: JSONValue
 
         /// A member.

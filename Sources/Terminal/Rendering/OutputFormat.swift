@@ -16,10 +16,13 @@ public enum OutputFormat: String, CaseIterable, Sendable {
 
 /// How a table is shown.
 public struct RenderingStyle: Sendable {
+    /// Which form.
     public var format: OutputFormat
     /// The columns of the terminal; what is longer is cut, except in `wide`.
     public var width: Int
+    /// Whether tones become colours.
     public var hasColour: Bool
+    /// Whether tables and csv begin with their headings.
     public var showsHeaders: Bool
 
     /// A style; without arguments the plain one of a pipe.

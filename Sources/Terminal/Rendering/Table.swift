@@ -9,8 +9,11 @@ public struct TableColumn: Sendable {
     public var title: String
     /// The heading in csv.
     public var field: String
+    /// Numbers stand to the right, so that their digits line up.
     public var alignment: Alignment
+    /// Never narrower.
     public var minimumWidth: Int
+    /// Never wider, except in `wide`.
     public var maximumWidth: Int
     /// Gives way when the terminal is too narrow, down to its minimum.
     public var isElastic: Bool
@@ -45,6 +48,7 @@ public struct TableCell: Sendable, ExpressibleByStringLiteral {
     public var text: String
     /// For csv and names.
     public var raw: String
+    /// What its colour says.
     public var tone: Tone
 
     /// A cell of text; `raw` is the same unless given.
@@ -79,7 +83,9 @@ public struct TableCell: Sendable, ExpressibleByStringLiteral {
 
 /// Rows and columns, shown as a table, as csv, or as a list of names.
 public struct Table: Sendable {
+    /// The columns, from left to right.
     public let columns: [TableColumn]
+    /// The rows, a cell for each column.
     public private(set) var rows: [[TableCell]] = []
 
     /// An empty table.
