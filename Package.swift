@@ -43,7 +43,9 @@ let package = Package(
             dependencies: ["CoordinatorCore", "EventLoop", "Hashing", "ImportFormats", "RedisClient"],
             resources: [.embedInCode("Scripts")], swiftSettings: hotPath),
         .executableTarget(
-            name: "coordinator", dependencies: ["CoordinatorService", "Terminal"],
+            name: "coordinator", dependencies: [
+                "CoordinatorCore", "CoordinatorService", "EventLoop", "ImportFormats", "RedisClient", "Terminal",
+            ],
             path: "Sources/CoordinatorCLI", swiftSettings: strict),
         .executableTarget(
             name: "coordinator-bench",

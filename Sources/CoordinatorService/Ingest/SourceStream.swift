@@ -11,10 +11,10 @@ import RedisClient
     /// cut off or replaced, and its entries may never have existed.
     private static let confirmWithin: Duration = .milliseconds(500)
 
-    private let cluster: RedisCluster
-    private let key: String
+    let cluster: RedisCluster
+    let key: String
     private let stateKey: String
-    private let slot: HashSlot
+    let slot: HashSlot
     private let kind: SourceRecord.Kind
     private var sourceKind: RedisArgument { kind == .live ? "live" : "import" }
 
@@ -197,5 +197,30 @@ import RedisClient
         } catch {
             throw .redis(error)
         }
+    }
+}
+
+extension SourceStream {
+    /// The id of the newest entry there is; nil when there is none.
+    func lastEntry() async throws(ServiceError) -> StreamID? {
+        let reply = try await cluster.ask(
+            ["XREVRANGE", .init(key), "+", "-", "COUNT", "1"], slot: slot)
+        return reply.items?.first?.items?.first?.text.flatMap { StreamID($0) }
+    }
+
+    /// Counting stops here: more is "at least".
+    private static let mostCounted = 1_000_000
+
+    /// Entries after a position; the stream cannot tell, so they are read through, without their fields.
+    func count(after position: StreamID) async throws(ServiceError) -> Int64 {
+        var total: Int64 = 0
+        var from = position
+        while total < Self.mostCounted {
+            let chunk = try await chunk(after: from, through: nil, count: 5_000) { _, _ in }
+            total += Int64(chunk.count)
+            guard chunk.count == 5_000, let last = chunk.last else { return total }
+            from = last
+        }
+        return total
     }
 }

@@ -10,6 +10,11 @@ import FoundationEssentials
 @LoopActor public final class NodeLog {
     public enum Level: Int, Sendable, CaseIterable {
         case debug, info, warning, error
+
+        /// The level of this name; `info` for any other.
+        public init(name: String) {
+            self = Self.allCases.first { "\($0)" == name } ?? .info
+        }
     }
 
     private let node: String

@@ -1,0 +1,180 @@
+import CoordinatorCore
+import CoordinatorService
+import EventLoop
+import Glibc
+import RedisClient
+import Terminal
+
+/// One run of one command: its arguments, where its output goes, and the connection it may open.
+///
+/// - Thread: loop only.
+@LoopActor final class CommandContext {
+    let arguments: ParsedArguments
+    let environment: [String: String]
+    let style: RenderingStyle
+    let output = OutputWriter.standardOutput()
+    private let errors = OutputWriter.standardError()
+    private let errorTerminal: TerminalInfo
+    private var cluster: RedisCluster?
+
+    init(_ arguments: ParsedArguments, _ environment: [String: String]) {
+        self.arguments = arguments
+        self.environment = environment
+        let terminal = TerminalInfo(descriptor: STDOUT_FILENO, environment: environment)
+        errorTerminal = TerminalInfo(descriptor: STDERR_FILENO, environment: environment)
+        style = RenderingStyle(
+            format: OutputFormat(rawValue: arguments.requiredText("output")) ?? .table,
+            width: terminal.width,
+            hasColour: terminal.hasColour && !arguments.flag("no-color"),
+            showsHeaders: !arguments.flag("no-headers"))
+    }
+
+    /// Runs the command, again and again with `--watch`.
+    func run() async -> ExitCode {
+        var code: ExitCode
+        do throws(CommandError) {
+            code = try await perform()
+            if let every = arguments.span("watch") {
+                while output.isUsable {
+                    output.flush()
+                    do { try await loopSleep(every) } catch { break }
+                    clearScreen()
+                    code = try await perform()
+                }
+            }
+        } catch {
+            tell("coordinator: \(TerminalText.escaped(error.message))")
+            code = error.code
+        }
+        if let failure = output.finish() {
+            tell("coordinator: \(failure)")
+            if code == .done { code = .unexpected }
+        }
+        await cluster?.close()
+        return code
+    }
+
+    private func perform() async throws(CommandError) -> ExitCode {
+        guard let command = CommandTable.commands[arguments.command.joined(separator: " ")] else {
+            preconditionFailure("the command \(arguments.command) is declared but not written")
+        }
+        return try await command(self)
+    }
+
+    private func clearScreen() {
+        if style.hasColour || TerminalInfo(descriptor: STDOUT_FILENO, environment: environment).isTerminal {
+            output.write("\u{1B}[H\u{1B}[2J")
+        }
+    }
+
+    // MARK: Output
+
+    /// Prints an answer in the format asked for.
+    func show(_ document: Document) {
+        output.write(document.text(style))
+    }
+
+    /// A line for people, on stderr; nothing with `-q`, unless it is why the command failed.
+    func note(_ text: String) {
+        if !arguments.flag("quiet") { tell(text) }
+    }
+
+    private func tell(_ text: String) {
+        errors.write(text + "\n")
+        errors.flush()
+    }
+
+    /// Writes as it is to stderr, for progress.
+    func progress(_ text: String?) {
+        guard let text else { return }
+        errors.write(text)
+        errors.flush()
+    }
+
+    /// A bar where stderr is a terminal, a line now and then elsewhere.
+    func progressBar(_ label: String, total: Int64?, unit: ProgressBar.Unit) -> ProgressBar {
+        ProgressBar(
+            label, total: total, unit: unit,
+            mode: ProgressBar.mode(errorTerminal, isQuiet: arguments.flag("quiet")))
+    }
+
+    /// Says on stderr what is missing, and gives the exit code of partial data.
+    func finish(missing: [String]) -> ExitCode {
+        guard !missing.isEmpty else { return .done }
+        for sentence in missing { tell("coordinator: partial: \(TerminalText.escaped(sentence))") }
+        return .partial
+    }
+
+    // MARK: Redis
+
+    /// The cluster, connected once for a command.
+    func connect() async throws(CommandError) -> RedisCluster {
+        if let cluster { return cluster }
+        let cluster = cluster(try checkedConfiguration())
+        do throws(RedisError) {
+            try await cluster.start()
+            return cluster
+        } catch {
+            throw CommandError(error)
+        }
+    }
+
+    /// A client that this command closes at its end; it knows nobody yet.
+    func cluster(_ configuration: RedisConfiguration) -> RedisCluster {
+        let cluster = RedisCluster(configuration)
+        self.cluster = cluster
+        return cluster
+    }
+
+    /// How to reach Redis, from flags, environment and files.
+    func checkedConfiguration() throws(CommandError) -> RedisConfiguration {
+        do throws(RedisError) { return try configuration() } catch { throw CommandError(error) }
+    }
+
+    /// The deployment in the cluster.
+    func deployment() async throws(CommandError) -> Deployment {
+        let cluster = try await connect()
+        do throws(ServiceError) { return try await Deployment(cluster) } catch {
+            throw CommandError(error)
+        }
+    }
+
+    private func configuration() throws(RedisError) -> RedisConfiguration {
+        let given = arguments.texts("redis-url")
+        var configuration = try RedisConfiguration(urls: given.isEmpty ? ["127.0.0.1:6379"] : given)
+        if let user = arguments.text("user") { configuration.user = user }
+        if let password = try password() { configuration.password = password }
+        configuration.clientName = "coordinator-" + (arguments.command.first ?? "")
+        if let timeout = arguments.span("timeout"), arguments.command != ["wait"] {
+            configuration.commandTimeout = timeout
+            configuration.connectTimeout = min(timeout, configuration.connectTimeout)
+        }
+        return configuration
+    }
+
+    /// A password is never an argument: environment, file or prompt.
+    private func password() throws(RedisError) -> String? {
+        if arguments.flag("askpass") {
+            guard let typed = PasswordPrompt.read("Redis password: ") else {
+                throw .configuration("--askpass needs a terminal: set COORDINATOR_REDIS_PASSWORD instead")
+            }
+            return typed
+        }
+        if let path = arguments.text("password-file") {
+            do throws(CommandError) {
+                let text = try TextFile.read(path, limit: 4_096)
+                return text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+            } catch {
+                throw .configuration(error.message)
+            }
+        }
+        return arguments.text("password")
+    }
+
+    /// Runs a service call with its failure as this command's.
+    func service<Value: Sendable>(
+        _ body: @LoopActor () async throws(ServiceError) -> Value
+    ) async throws(CommandError) -> Value {
+        do throws(ServiceError) { return try await body() } catch { throw CommandError(error) }
+    }
+}

@@ -1,0 +1,15 @@
+import EventLoop
+import Terminal
+
+/// Which code does which command.
+@LoopActor enum CommandTable {
+    typealias Body = @LoopActor (CommandContext) async throws(CommandError) -> ExitCode
+
+    static let commands: [String: Body] = [
+        "init": InitCommand.run, "run": RunCommand.run, "import": ImportCommand.run,
+        "wait": WaitCommand.run, "status": StatusCommand.run, "shards": ShardsCommand.run,
+        "tiers": TiersCommand.run, "sources": SourcesCommand.run, "leader": LeaderCommand.run,
+        "config show": ConfigCommand.show, "config validate": ConfigCommand.validate,
+        "version": VersionCommand.run,
+    ]
+}

@@ -1,0 +1,75 @@
+import CoordinatorService
+import EventLoop
+import Glibc
+import RedisClient
+import Terminal
+
+/// `coordinator run`: one node.
+@LoopActor enum RunCommand {
+    /// A lease that Redis and a busy machine can keep; below, healthy nodes would lose it.
+    private static let shortestLease: Duration = .milliseconds(200)
+    private static let longestLease: Duration = .seconds(600)
+
+    static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
+        let arguments = context.arguments
+        var options = Node.Options(
+            name: try nodeName(arguments.text("node-name") ?? hostName()), host: hostName())
+        options.lease = arguments.requiredSpan("lease")
+        guard (shortestLease...longestLease).contains(options.lease) else {
+            throw CommandError(
+                .configuration, "--lease must be from 200ms to 10m: it is how long a dead node's work "
+                    + "waits, and a shorter one is lost whenever Redis or the node is busy")
+        }
+        if arguments.flag("init") {
+            options.settings = try SettingsArguments.read(context)
+            options.sources = try SettingsArguments.sources(context)
+        }
+        let errors = OutputWriter.standardError()
+        let level = NodeLog.Level(name: arguments.requiredText("log-level"))
+        let log = NodeLog(node: options.name, lowest: level) { line in
+            errors.write(line)
+            errors.flush()
+        }
+        let cluster = context.cluster(try context.checkedConfiguration())
+        cluster.onEvent = { log.event(.info, "redis", [("what", "\($0)")]) }
+        let node = Node(cluster, options, log: log)
+        let signals = watch(node, log)
+        defer { for signal in signals { signal.close() } }
+        try await context.service { () async throws(ServiceError) in try await node.run() }
+        return .done
+    }
+
+    /// The first signal ends the node in an orderly way, a second one at once.
+    private static func watch(_ node: Node, _ log: NodeLog) -> [SignalWatcher] {
+        let state = SignalState()
+        return [SignalWatcher.Signal.terminate, .interrupt].map { signal in
+            SignalWatcher(signal) {
+                if state.isEnding { _exit(0) }
+                state.isEnding = true
+                log.event(.info, "stopping", [("reason", "signal")])
+                node.stop()
+            }
+        }
+    }
+
+    @LoopActor private final class SignalState {
+        var isEnding = false
+    }
+
+    private static func nodeName(_ name: String) throws(CommandError) -> String {
+        let isPlain = name.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") }
+        guard isPlain, (1...128).contains(name.utf8.count) else {
+            throw CommandError(
+                .configuration, "--node-name must be 1 to 128 bytes without spaces, slashes or control "
+                    + "characters, not '\(TerminalText.escaped(name))'")
+        }
+        return name
+    }
+
+    private static func hostName() -> String {
+        var bytes = [CChar](repeating: 0, count: 256)
+        guard gethostname(&bytes, bytes.count - 1) == 0 else { return "node" }
+        let name = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return name.isEmpty ? "node" : name
+    }
+}

@@ -1,0 +1,225 @@
+import Terminal
+
+/// Every command with its operands and options, as data: the parser, the help and the tests read it.
+enum ProgramModel {
+    static let program = Program(
+        name: "coordinator",
+        summary: "exact pageviews and unique devices, rolled up on a Redis Cluster",
+        description: "One stream entry per page view becomes figures per website, section and page, "
+            + "in windows of 1 minute to 3 hours.",
+        commands: deployment + observation + figures + checks + other,
+        globalOptions: globals,
+        epilogue: "Exit codes:\n" + ExitCode.helpTable)
+
+    private static let anyCount: ClosedRange<Int64> = 1...100_000
+
+    // MARK: Options of several commands
+
+    static let globals: [Option] = [
+        Option(
+            "redis-url", .value(.text), valueName: "URL", isRepeatable: true,
+            environment: ["COORDINATOR_REDIS_URL", "REDIS_URL"], group: "Redis",
+            help: "redis://[user@]host:port, also a comma list; default 127.0.0.1:6379"),
+        Option(
+            "user", .value(.text), valueName: "NAME", environment: ["COORDINATOR_REDIS_USER"],
+            group: "Redis", help: "the ACL user"),
+        Option(
+            "password", .value(.text), isEnvironmentOnly: true,
+            environment: ["COORDINATOR_REDIS_PASSWORD", "REDISCLI_AUTH"], group: "Redis",
+            help: "the password; never an argument"),
+        Option(
+            "password-file", .value(.text), valueName: "FILE",
+            environment: ["COORDINATOR_REDIS_PASSWORD_FILE"], group: "Redis",
+            help: "a file whose first line is the password"),
+        Option("askpass", group: "Redis", help: "ask for the password on the terminal"),
+        Option(
+            "timeout", .value(.span), valueName: "SPAN", environment: ["COORDINATOR_TIMEOUT"],
+            group: "Redis", help: "how long a command waits for Redis; default 5s"),
+        Option(
+            "output", short: "o", .value(.choice(OutputFormat.allCases.map(\.rawValue))),
+            valueName: "FORMAT", default: "table", group: "Output", help: "the form of the output"),
+        Option(
+            "watch", short: "w", .optionalValue(.span, bare: "2s"), valueName: "SPAN",
+            group: "Output", help: "show it again and again"),
+        Option("no-headers", group: "Output", help: "tables and csv without headings"),
+        Option("no-color", group: "Output", help: "no colours on a terminal"),
+        Option("quiet", short: "q", group: "Output", help: "no messages and no progress on stderr"),
+        Option("verbose", short: "v", group: "Output", help: "more messages on stderr"),
+        Option(
+            "config", .value(.text), valueName: "FILE", environment: ["COORDINATOR_CONFIG"],
+            group: "Other", help: "a file of `name = value` lines; flags and environment win"),
+    ]
+
+    static let at = Option(
+        "at", .value(.time), valueName: "TIME", default: "now",
+        help: "as of this time: ISO-8601, ms since 1970, or a span back such as 2h")
+    static let last = Option(
+        "last", .value(.span), valueName: "SPAN", default: "30m",
+        help: "how far back: 30m, 1h, 24h, 7d")
+    static let website = Option("website", .value(.text), valueName: "NAME", help: "a website")
+    static let section = Option("section", .value(.text), valueName: "NAME", help: "a section, such as actu/monde")
+    static let page = Option("page", .value(.text), valueName: "URL|ID", help: "a page")
+    static let tier = Option("tier", .value(.text), valueName: "TIER", help: "a tier, such as 5MINUTES")
+    static let from = Option("from", .value(.time), valueName: "TIME", help: "from this time on")
+    static let to = Option("to", .value(.time), valueName: "TIME", help: "before this time")
+
+    /// The settings of a deployment, for `init` and `run --init`.
+    static let settings: [Option] = [
+        Option(
+            "shards", .value(.count(1...16_384)), valueName: "N", default: "64",
+            group: "Settings of the deployment", help: "a power of two, fixed for ever"),
+        Option(
+            "tiers", .value(.text), valueName: "LADDER", default: "1m,5m/30m,10m/1h,1h/24h,3h/7d",
+            group: "Settings of the deployment", help: "base, then length/keep, finest first"),
+        Option(
+            "grace", .value(.span), valueName: "SPAN", default: "30s",
+            group: "Settings of the deployment", help: "how long a window waits for late events"),
+        Option(
+            "outage-allowance", .value(.span), valueName: "SPAN", default: "6h",
+            group: "Settings of the deployment", help: "how much longer windows are kept"),
+        Option(
+            "sites", .value(.text), valueName: "FILE", group: "Settings of the deployment",
+            help: "JSON: {\"hosts\":{\"www.rtl.lu\":\"RTL\"},\"keepQuery\":{\"RTL\":[\"id\"]}}"),
+        Option(
+            "source", .value(.text), valueName: "KEY", isRepeatable: true,
+            default: "ST:TRACKER::::", group: "Settings of the deployment",
+            help: "a stream that trackers write to"),
+        Option(
+            "start", .value(.text), valueName: "now|oldest|TIME", default: "now",
+            group: "Settings of the deployment", help: "the first window to rotate"),
+    ]
+
+    // MARK: Commands
+
+    private static let deployment: [Command] = [
+        Command(
+            "init", summary: "write the deployment's settings", description:
+                "The same settings again change nothing; other ones are refused with the difference.",
+            group: "Deployment", options: settings),
+        Command(
+            "run", summary: "a node: reads, counts and rotates until SIGTERM", group: "Deployment",
+            options: [
+                Option(
+                    "node-name", .value(.text), valueName: "NAME",
+                    environment: ["COORDINATOR_NODE_NAME"], help: "default: the host's name"),
+                Option(
+                    "lease", .value(.span), valueName: "SPAN", default: "3s",
+                    environment: ["COORDINATOR_LEASE"], help: "how long a silent node keeps its work"),
+                Option(
+                    "log-level", .value(.choice(["debug", "info", "warning", "error"])),
+                    valueName: "LEVEL", default: "info", environment: ["COORDINATOR_LOG_LEVEL"],
+                    help: "the least important lines to log"),
+                Option("init", help: "write the settings if there are none"),
+            ] + settings),
+        Command(
+            "import", summary: "web-server logs or ndjson events into the deployment", description:
+                "Combined and common logs, ndjson; also gzip. The same file again, or grown, adds "
+                + "nothing twice.",
+            group: "Deployment",
+            operands: [Operand("file", .oneOrMore, help: "a file, or - for standard input")],
+            options: [
+                Option(
+                    "format", .value(.choice(["auto", "combined", "common", "vhost", "ndjson"])),
+                    valueName: "FORMAT", default: "auto", help: "the form of the lines"),
+                Option(
+                    "host", .value(.text), valueName: "NAME",
+                    help: "the host of log lines that name none"),
+                Option(
+                    "count", .value(.choice(["pages", "all"])), valueName: "WHAT",
+                    default: "pages", help: "which lines of a log are page views"),
+                Option(
+                    "device", .value(.choice(["address-agent", "address"])), valueName: "HOW",
+                    default: "address-agent", help: "what tells devices of a log apart"),
+                Option(
+                    "source-name", .value(.text), valueName: "NAME",
+                    help: "names the source; default: the file's first 1,024 bytes"),
+            ]),
+        Command(
+            "wait", summary: "until everything read is applied and every due window is done",
+            description: "--timeout is how long it waits in all (default 1h).", group: "Deployment"),
+    ]
+
+    private static let observation: [Command] = [
+        Command(
+            "status", summary: "leader, nodes, shards, tiers, sources: one screen", group: "Observation",
+            options: [Option("exit-code", help: "exit 5 when the deployment is not healthy")]),
+        Command("shards", summary: "owner, progress and place of every shard", group: "Observation"),
+        Command("tiers", summary: "how far every tier is", group: "Observation"),
+        Command(
+            "sources", summary: "how far every source is read; add and forget sources", description:
+                "Without a sub-command: the list.", group: "Observation",
+            operands: [
+                Operand("action", .optional, kind: .choice(["add", "forget"]), help: "what to do"),
+                Operand("key", .optional, help: "the stream's key"),
+            ]),
+        Command("leader", summary: "the leader's id; exit 5 when there is none", group: "Observation"),
+    ]
+
+    private static let figures: [Command] = [
+        Command(
+            "top", summary: "the pages, sections or websites with most pageviews or devices",
+            group: "Figures",
+            operands: [
+                Operand("what", kind: .choice(["pages", "sections", "websites"]), help: "what to list")
+            ],
+            options: [
+                website, section, last, at,
+                Option(
+                    "by", .value(.choice(["pageviews", "devices"])), valueName: "FIGURE",
+                    default: "pageviews", help: "the figure to sort by"),
+                Option(
+                    "number", short: "n", .value(.count(anyCount)), valueName: "N", default: "20",
+                    help: "how many rows"),
+            ]),
+        Command(
+            "report", summary: "pageviews and unique devices of one website, section or page",
+            group: "Figures", options: [website, section, page, last, at]),
+        Command(
+            "series", summary: "one figure over time", group: "Figures",
+            options: [
+                website, section, page, tier, from, to, at,
+                Option(
+                    "metric", .value(.choice(["PG", "UD"])), valueName: "METRIC", default: "PG",
+                    help: "PG pageviews, UD unique devices"),
+            ]),
+        Command(
+            "export", summary: "every window there is, a line each", group: "Figures",
+            options: [
+                tier, from, to,
+                Option(
+                    "dimension", .value(.choice(["W", "S", "P"])), valueName: "LETTER",
+                    help: "W websites, S sections, P pages"),
+            ]),
+        Command(
+            "show", summary: "one record's document, keys, slot and shard", group: "Figures",
+            operands: [
+                Operand("what", kind: .choice(["website", "section", "page"]), help: "what it is"),
+                Operand("record", help: "a name, a URL or an id"),
+            ], options: [website]),
+        Command(
+            "explain", summary: "website, section, page and shard of a URL, step by step",
+            group: "Figures", operands: [Operand("url", help: "an absolute URL")]),
+    ]
+
+    private static let checks: [Command] = [
+        Command(
+            "check", summary: "cluster, modules, versions, memory policy, replicas, clock",
+            group: "Checks"),
+        Command(
+            "audit", summary: "conservation of every kept window, ledgers, owners and tokens",
+            group: "Checks"),
+    ]
+
+    private static let other: [Command] = [
+        Command(
+            "config", summary: "the settings in force", group: "Other",
+            subcommands: [
+                Command("show", summary: "the deployment's settings, and this command's with their origin"),
+                Command("validate", summary: "whether settings would be accepted", options: settings),
+            ]),
+        Command("version", summary: "the program's version", group: "Other"),
+        Command(
+            "help", summary: "help of a command", group: "Other",
+            operands: [Operand("command", .any, help: "a command")]),
+    ]
+}
