@@ -17,8 +17,21 @@ public enum RedisKeys {
     /// script is put off instead of running on the half of its keys that is there.
     public static func guardKey(_ tag: String) -> String { "K:GUARD::{\(tag)}::" }
 
-    /// The ids that the rotation under way has still to merge.
-    public static func todo(_ tag: String) -> String { "L:TODO::{\(tag)}::" }
+    /// The ids of one dimension that the rotation under way has still to merge.
+    public static func todo(_ dimension: Dimension, _ tag: String) -> String {
+        "S:TODO:\(dimension.rawValue):{\(tag)}::"
+    }
+
+    /// When the windows of all tiers expire: members `<tier number>:<start>`.
+    public static func expiry(_ tag: String) -> String { "SS:EXPIRY::{\(tag)}::" }
+
+    /// Visits that wait to be written to their documents: members are a dimension's letter and an id.
+    public static func visits(_ tag: String) -> String { "SS:VISITS::{\(tag)}::" }
+
+    /// The newest sections or pages of a website or section, for its document's lists.
+    public static func latest(_ children: Dimension, _ tag: String, _ parent: RecordID) -> String {
+        "SS:LATEST:\(children.rawValue):{\(tag)}\(parent.hex)::"
+    }
 
     /// The windows of a tier that the shard holds.
     public static func windows(_ tier: Tier, _ tag: String) -> String {

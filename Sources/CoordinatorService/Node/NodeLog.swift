@@ -1,3 +1,4 @@
+import CoordinatorCore
 public import EventLoop
 import FoundationEssentials
 
@@ -69,7 +70,8 @@ import FoundationEssentials
     }
 
     private static func now() -> String {
-        Date.now.formatted(.iso8601.time(includingFractionalSeconds: true))
+        let milliseconds = Int64(Date.now.timeIntervalSince1970 * 1_000)
+        return Timestamp(milliseconds: milliseconds).iso8601
     }
 }
 

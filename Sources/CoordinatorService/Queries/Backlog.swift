@@ -40,7 +40,7 @@ public struct Backlog: Sendable {
             }
         }
         let open = sources.first { $0.kind == .import && $0.holdsRotation(now: survey.now) }
-        if let open { reason = "the import of \(open.name ?? open.key) is not finished" }
+        if let open { reason = "the import of \(open.name ?? open.key) is not in all shards" }
         return Backlog(
             shardsDone: done, isEmpty: done == survey.states.count && open == nil, reason: reason)
     }

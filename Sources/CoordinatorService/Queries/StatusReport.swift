@@ -78,6 +78,8 @@ public struct TierReport: Sendable {
     ) async throws(ServiceError) -> [TierReport] {
         let tiers = deployment.ladder.tiers
         let states = survey.states
+        let read = survey.readTo(
+            try await SourceRegistry(deployment.cluster).all().filter { $0.confirmedAt == nil })
         let counts = await gather(states.count) { index -> [Set<Int64>]? in
             guard let state = states[index] else { return nil }
             let client = ShardClient(deployment, state.shard)
@@ -94,7 +96,8 @@ public struct TierReport: Sendable {
             }
         }
         return tiers.map { tier in
-            let sealed = survey.doneTo(tier).flatMap { $0 > 0 ? $0 : nil }
+            let end = tier.index == 0 ? read : survey.doneTo(tier)
+            let sealed = end.flatMap { $0 > 0 ? $0 : nil }
             let known = counts.compactMap { $0 }
             let windows = known.reduce(into: Set<Int64>()) { $0.formUnion($1[tier.index]) }
             return TierReport(

@@ -16,16 +16,17 @@ public struct Survey: Sendable {
     /// The shards that have been started.
     public var started: [ShardState] { states.compactMap { $0 }.filter { $0.stamp != nil } }
 
-    /// The end of the last window that all shards have sealed and merged; nil before the first claim.
+    /// The end of the last window that all shards have sealed and merged, ms; nil before the first claim.
     public func doneTo(_ tier: Tier) -> Int64? {
         guard started.count == states.count else { return nil }
-        let marks = started.map { tier.index == 0 ? lowestMinute($0) : $0.done[tier.name] ?? 0 }
-        return marks.min()
+        return started.map { $0.done[tier.name] ?? 0 }.min()
     }
 
-    /// Everything of the base tier before this is in the shard.
-    private func lowestMinute(_ state: ShardState) -> Int64 {
-        Int64(clamping: state.watermarks.values.map(\.milliseconds).min() ?? 0)
+    /// Up to where every shard holds every one of these sources, ms; nil before anything was read.
+    func readTo(_ sources: [SourceRecord]) -> Int64? {
+        guard started.count == states.count else { return nil }
+        let marks = sources.compactMap { watermark(of: $0.key)?.milliseconds }
+        return marks.min().map { Int64(clamping: $0) }
     }
 
     /// Sums of one source's ledger over all shards.

@@ -93,6 +93,9 @@ local function at_path(document, path)
     return value
 end
 
+-- TimeSeries refuses labels with these three characters, for its filters are written with them.
+local refused = {['('] = '%28', [')'] = '%29', [','] = '%2C'}
+
 -- The labels of semantics: from the record's document, once, when its series is made.
 local function series_labels(tier, dimension, metric, tag, id)
     local document = document_key(dimension, tag, id)
@@ -100,7 +103,7 @@ local function series_labels(tier, dimension, metric, tag, id)
     local function add(name, value)
         if value and value ~= '' then
             labels[#labels + 1] = name
-            labels[#labels + 1] = value
+            labels[#labels + 1] = string.gsub(value, '[(),]', refused)
         end
     end
     if dimension == 'W' then

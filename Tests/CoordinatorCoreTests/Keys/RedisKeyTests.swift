@@ -110,7 +110,7 @@ struct RedisKeysTests {
         let start: Int64 = 1_721_856_300_000
         #expect(RedisKeys.shardState("a7") == "H:SHARD::{a7}::")
         #expect(RedisKeys.guardKey("a7") == "K:GUARD::{a7}::")
-        #expect(RedisKeys.todo("a7") == "L:TODO::{a7}::")
+        #expect(RedisKeys.todo(.page, "a7") == "S:TODO:P:{a7}::")
         #expect(RedisKeys.windows(tier, "a7") == "SS:5MINUTES::{a7}::")
         #expect(
             RedisKeys.pageviews(tier, .page, "a7", start) == "SS:5MINUTES:P:{a7}:1721856300000:PG")
@@ -132,7 +132,7 @@ struct RedisKeysTests {
     @Test("every key is of the convention, and in the slot of its tag")
     func conform() throws {
         let ofTag = [
-            RedisKeys.shardState("a7"), RedisKeys.guardKey("a7"), RedisKeys.todo("a7"),
+            RedisKeys.shardState("a7"), RedisKeys.guardKey("a7"), RedisKeys.todo(.page, "a7"),
             RedisKeys.windows(tier, "a7"), RedisKeys.pageviews(tier, .page, "a7", -60_000),
             RedisKeys.devices(tier, .website, "a7", id, 0), RedisKeys.document(.page, "a7", id),
             RedisKeys.series(tier, .page, "a7", id, .pageviews), RedisKeys.enrichment("a7"),
