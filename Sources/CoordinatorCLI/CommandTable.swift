@@ -10,6 +10,8 @@ import Terminal
         "wait": WaitCommand.run, "status": StatusCommand.run, "shards": ShardsCommand.run,
         "tiers": TiersCommand.run, "sources": SourcesCommand.run, "leader": LeaderCommand.run,
         "config show": ConfigCommand.show, "config validate": ConfigCommand.validate,
-        "version": VersionCommand.run,
+        "version": VersionCommand.run, "top": TopCommand.run, "report": ReportCommand.run,
+        "series": SeriesCommand.run, "export": ExportCommand.run, "show": ShowCommand.run,
+        "explain": ExplainCommand.run,
     ]
 }

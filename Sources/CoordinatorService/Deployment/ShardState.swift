@@ -14,6 +14,8 @@ public struct ShardState: Sendable {
     public var done: [String: Int64] = [:]
     /// The window that is being merged: tier number (1 = base) and start, ms.
     public var open: (tier: Int, start: Int64)?
+    /// The latest start of an import that brought something, ms: old windows are kept from there on.
+    public var floor: Int64 = 0
     public var watermarks: [String: StreamID] = [:]
     /// The watermark's second copy; differs only when something else than `apply` wrote.
     public var watermarkCopies: [String: StreamID] = [:]
@@ -40,6 +42,7 @@ public struct ShardState: Sendable {
         case "owner": owner = value
         case "token": token = FencingToken(value)
         case "settings": stamp = value
+        case "floor": floor = Int64(value) ?? 0
         case "late": late = Int64(value) ?? 0
         case "rotations": rotations = Int64(value) ?? 0
         case "faults": faults = Int64(value) ?? 0
@@ -68,7 +71,7 @@ public struct ShardState: Sendable {
         }
     }
 
-    private static func window(_ text: String) -> (tier: Int, start: Int64)? {
+    static func window(_ text: String) -> (tier: Int, start: Int64)? {
         let parts = text.split(separator: ":")
         guard parts.count == 2, let tier = Int(parts[0]), let start = Int64(parts[1]) else { return nil }
         return (tier, start)

@@ -7,15 +7,18 @@ public struct WindowRow: Sendable {
     public let tier: Tier
     public let dimension: Dimension
     public let id: RecordID
+    /// A page's URL, else the name; empty where there is no document.
     public let name: String
     /// Start, ms.
     public let window: Int64
     public let pageviews: Int64
+    /// As PFCOUNT gives them: not clamped, so that they can be compared.
     public let devices: Int64
 }
 
-/// Every window there is, shard by shard, a bounded part at a time.
+/// Every window there is, several shards at a time, each in order and in bounded parts.
 ///
+/// - Not guaranteed: one moment. Rows of a running deployment are each right when they are read.
 /// - Thread: loop only.
 @LoopActor public struct Export {
     /// Which windows.
@@ -32,108 +35,161 @@ public struct WindowRow: Sendable {
         }
     }
 
-    /// Rows that are in memory at once.
-    private static let page = 500
-    /// Names kept for the shard at work; a shard has some thousands of records.
-    private static let maximumNames = 200_000
+    /// Shards read at once: while one waits for its devices the next one's are counted.
+    private static let concurrency = 6
+    /// Rows of a shard that are in memory at once; a single larger window is cut by `deviceBatch`.
+    private static let rowsAtOnce: Int64 = 4_096
+    /// Commands of a pipeline: far below what a lane takes.
+    private static let deviceBatch = 4_096
+    /// Names kept of the shard at work; a shard has some thousands of records.
+    private static let maximumNames = 100_000
 
     private let deployment: Deployment
-    private let figures: Figures
 
     public init(_ deployment: Deployment) {
         self.deployment = deployment
-        figures = Figures(deployment)
     }
 
-    /// Hands every row to `body`. Windows that are being merged are shown with what they will hold only
-    /// once they are done; until then their parts are there.
+    /// Hands every row to `body`. A window that is being merged is shown once it is done; until then its
+    /// parts are there.
     ///
+    /// - Parameter isWanted: asked now and then; false ends the export early.
     /// - Returns: what was not answered; the rows handed out are right, but not all.
     public func rows(
-        _ selection: Selection, _ body: @LoopActor (WindowRow) -> Void
+        _ selection: Selection, while isWanted: @escaping @LoopActor () -> Bool = { true },
+        _ body: @escaping @LoopActor (WindowRow) -> Void
     ) async throws(ServiceError) -> [String] {
-        let survey = try await deployment.survey()
-        var missing = survey.missing
-        for state in survey.started {
+        let now = try await deployment.serverTime()
+        let shards = deployment.layout.shards
+        let failures = await gather(shards.count, limit: Self.concurrency) { place -> String? in
+            let part = ShardExport(
+                client: ShardClient(self.deployment, shards[place]), selection: selection,
+                isWanted: isWanted, body: body)
             do throws(ServiceError) {
-                try await rows(of: state, selection, body)
+                try await part.run(now)
+                return nil
             } catch {
-                missing.append(error.description)
+                return error.description
             }
+        }
+        var missing: [String] = []
+        for case .some(let failure) in failures where !missing.contains(failure) {
+            missing.append(failure)
         }
         return missing
     }
 
-    private func rows(
-        of state: ShardState, _ selection: Selection, _ body: @LoopActor (WindowRow) -> Void
-    ) async throws(ServiceError) {
-        let client = ShardClient(deployment, state.shard)
-        for dimension in selection.dimensions {
-            var names: [RecordID: String] = [:]
-            for tier in selection.tiers {
-                let windows = try await client.windows(of: tier, from: selection.from, to: selection.to)
-                for window in windows {
-                    let isOpen = state.open.map { $0.tier - 1 == tier.index && $0.start == window } ?? false
-                    if isOpen { continue }
-                    try await rows(client, tier, dimension, window, &names, body)
+    /// The export of one shard.
+    @LoopActor private final class ShardExport {
+        private let client: ShardClient
+        private let selection: Selection
+        private let isWanted: @LoopActor () -> Bool
+        private let body: @LoopActor (WindowRow) -> Void
+        private var names: [RecordID: String] = [:]
+
+        init(
+            client: ShardClient, selection: Selection, isWanted: @escaping @LoopActor () -> Bool,
+            body: @escaping @LoopActor (WindowRow) -> Void
+        ) {
+            self.client = client
+            self.selection = selection
+            self.isWanted = isWanted
+            self.body = body
+        }
+
+        func run(_ now: Int64) async throws(ServiceError) {
+            let index = try await client.index(from: selection.from, to: selection.to, now: now)
+            for dimension in selection.dimensions {
+                names.removeAll(keepingCapacity: true)
+                for tier in selection.tiers {
+                    let windows = index.windows[tier.index].filter { !index.isOpen(tier, $0) }
+                    try await rows(tier, dimension, windows)
                 }
             }
         }
-    }
 
-    private func rows(
-        _ client: ShardClient, _ tier: Tier, _ dimension: Dimension, _ window: Int64,
-        _ names: inout [RecordID: String], _ body: @LoopActor (WindowRow) -> Void
-    ) async throws(ServiceError) {
-        let counted = try await client.scores(tier, dimension, window)
-        for start in stride(from: 0, to: counted.count, by: Self.page) {
-            let part = counted[start..<min(start + Self.page, counted.count)]
-            let unknown = part.map(\.id).filter { names[$0] == nil }
-            if names.count > Self.maximumNames { names.removeAll() }
-            let documents = try await figures.documents(dimension, unknown, client)
-            for (id, document) in zip(unknown, documents) { names[id] = document?.name ?? "" }
-            let devices = try await client.pipeline(
-                part.map {
-                    RedisCommand(
-                        "PFCOUNT", .init(RedisKeys.devices(tier, dimension, client.tag, $0.id, window)),
-                        isRepeatable: true)
-                })
-            for (record, devices) in zip(part, devices) {
+        private func rows(
+            _ tier: Tier, _ dimension: Dimension, _ windows: [Int64]
+        ) async throws(ServiceError) {
+            let keys = windows.map { RedisKeys.pageviews(tier, dimension, client.tag, $0) }
+            let sizes = try await client.pipeline(
+                keys.map { RedisCommand("ZCARD", .init($0), isRepeatable: true) }
+            ).map { $0.int ?? 0 }
+            for group in Figures.grouped(sizes, limit: Export.rowsAtOnce) where isWanted() {
+                let replies = try await client.pipeline(
+                    keys[group].map {
+                        RedisCommand(
+                            "ZRANGE", .init($0), "0", "-1", "WITHSCORES", isRepeatable: true)
+                    })
+                var rows: [(window: Int64, id: RecordID, views: Int64)] = []
+                for (window, reply) in zip(windows[group], replies) {
+                    rows += reply.records.map { (window, $0.id, $0.views) }
+                }
+                for start in stride(from: 0, to: rows.count, by: Export.deviceBatch)
+                where isWanted() {
+                    let part = rows[start..<min(start + Export.deviceBatch, rows.count)]
+                    try await hand(part, tier, dimension)
+                }
+            }
+        }
+
+        private func hand(
+            _ rows: ArraySlice<(window: Int64, id: RecordID, views: Int64)>, _ tier: Tier,
+            _ dimension: Dimension
+        ) async throws(ServiceError) {
+            try await learnNames(Set(rows.map(\.id)).filter { names[$0] == nil }, dimension)
+            let counts = try await client.pipeline(
+                client.deviceCounts(tier, dimension, rows.map { ($0.id, $0.window) }))
+            for (row, devices) in zip(rows, counts) {
                 body(
                     WindowRow(
-                        tier: tier, dimension: dimension, id: record.id, name: names[record.id] ?? "",
-                        window: window, pageviews: record.views, devices: devices.int ?? 0))
+                        tier: tier, dimension: dimension, id: row.id, name: names[row.id] ?? "",
+                        window: row.window, pageviews: row.views, devices: devices.int ?? 0))
             }
+        }
+
+        private func learnNames(
+            _ unknown: Set<RecordID>, _ dimension: Dimension
+        ) async throws(ServiceError) {
+            guard !unknown.isEmpty else { return }
+            // Those of the rows at work are asked for again when they were dropped just now.
+            if names.count > Export.maximumNames { names.removeAll(keepingCapacity: true) }
+            let ids = Array(unknown)
+            let replies = try await client.pipeline(
+                ids.map {
+                    RedisCommand(
+                        "JSON.GET", .init(RedisKeys.document(dimension, client.tag, $0)),
+                        .init(RecordDocument.namePath(dimension)), isRepeatable: true)
+                })
+            for (id, reply) in zip(ids, replies) { names[id] = RecordDocument.name(reply) }
         }
     }
 }
 
 extension ShardClient {
-    /// The windows of a tier that the shard holds, by start.
-    func windows(of tier: Tier, from: Int64, to: Int64) async throws(ServiceError) -> [Int64] {
-        let reply = try await deployment.cluster.ask(
-            [
-                "ZRANGE", .init(RedisKeys.windows(tier, tag)),
-                .init(from == .min ? "-inf" : "\(from)"), .init(to == .max ? "+inf" : "(\(to)"), "BYSCORE",
-            ], slot: slot)
-        return (reply.items ?? []).compactMap { $0.text.flatMap(Int64.init) }
-    }
-
-    /// The pageviews of all records of a window.
-    func scores(
-        _ tier: Tier, _ dimension: Dimension, _ window: Int64
-    ) async throws(ServiceError) -> [(id: RecordID, views: Int64)] {
-        let reply = try await deployment.cluster.ask(
-            ["ZRANGE", .init(RedisKeys.pageviews(tier, dimension, tag, window)), "0", "-1", "WITHSCORES"],
-            slot: slot)
-        let items = reply.items ?? []
-        var scores: [(id: RecordID, views: Int64)] = []
-        for index in stride(from: 0, to: items.count - 1, by: 2) {
-            guard let id = items[index].text.flatMap({ RecordID(hex: $0) }),
-                let score = items[index + 1].text.flatMap(Double.init)
-            else { continue }
-            scores.append((id, Int64(score)))
+    /// A PFCOUNT for each (record, window) of one tier. Keys of one window differ in the id alone, which is
+    /// written into the bytes of the key before: there are hundreds of thousands of them.
+    func deviceCounts(
+        _ tier: Tier, _ dimension: Dimension, _ records: [(id: RecordID, window: Int64)]
+    ) -> [RedisCommand] {
+        var window: Int64?
+        var key: [UInt8] = []
+        var place = 0..<0
+        var digits: [UInt8] = []
+        return records.map { record in
+            if window != record.window {
+                window = record.window
+                key = Array(RedisKeys.devices(tier, dimension, tag, record.id, record.window).utf8)
+                let first = (key.firstIndex(of: UInt8(ascii: "}")) ?? 0) + 1
+                place = first..<first + RecordID.hexLength
+            }
+            digits.removeAll(keepingCapacity: true)
+            record.id.appendHex(to: &digits)
+            key.replaceSubrange(place, with: digits)
+            var writer = RedisCommandWriter(reserving: 40 + key.count)
+            writer.append("PFCOUNT")
+            writer.append(key)
+            return writer.finish(isRepeatable: true)
         }
-        return scores
     }
 }

@@ -6,6 +6,7 @@ import RedisClient
 public struct FigureRow: Sendable {
     public let id: RecordID
     public let shard: ShardID
+    /// A page's URL, else the name; empty where there is no document.
     public var name: String
     public var website: String
     public var pageviews: Int64
@@ -19,7 +20,7 @@ public struct FigureRow: Sendable {
 /// The answer to a question: figures, and what they really cover.
 public struct Answer<Value: Sendable>: Sendable {
     public let interval: Interval
-    /// All shards have sealed it; a late event may still revise it.
+    /// Sealed and merged, all of it; a late event may still revise it.
     public let isFinal: Bool
     /// Who did not answer; what is there is right, but not all.
     public let missing: [String]
@@ -32,8 +33,14 @@ public struct Answer<Value: Sendable>: Sendable {
 @LoopActor public struct Figures {
     /// The standard error of a HyperLogLog of 2^14 registers.
     public static let deviceError = 0.0081
-    /// Rows are named and filtered this many at a time.
+    /// Rows are named, filtered and counted this many at a time.
     private static let page = 256
+    /// Shards asked at once: enough to keep the masters busy, few enough to bound memory.
+    static let concurrency = 16
+    /// Members of sorted sets added up in one command: a few ms of a master, as for every script.
+    private static let unionMembers: Int64 = 4_000
+    /// A rotation may end, and with no outage allowance take the parts away, while they are read.
+    private static let attempts = 3
 
     let deployment: Deployment
 
@@ -43,17 +50,19 @@ public struct Answer<Value: Sendable>: Sendable {
 
     /// What a list is restricted to.
     public struct Filter: Sendable {
-        public var website: String?
-        public var section: String?
+        public var website: RecordID?
+        public var section: RecordID?
 
-        public init(website: String? = nil, section: String? = nil) {
+        public init(website: RecordID? = nil, section: RecordID? = nil) {
             self.website = website
             self.section = section
         }
 
+        var isEmpty: Bool { website == nil && section == nil }
+
         func admits(_ document: RecordDocument) -> Bool {
-            if let website, document.website != website { return false }
-            if let section, document.section != section { return false }
+            if let website, document.websiteID != website.hex { return false }
+            if let section, document.sectionID != section.hex { return false }
             return true
         }
     }
@@ -61,184 +70,237 @@ public struct Answer<Value: Sendable>: Sendable {
     public enum Order: Sendable { case pageviews, devices }
 
     /// The records of one dimension with most pageviews or devices.
+    ///
+    /// - Errors: `.question` when no tier keeps the interval any more.
     public func top(
-        _ dimension: Dimension, _ interval: Interval, filter: Filter, by order: Order, count: Int
+        _ dimension: Dimension, _ question: Interval, filter: Filter, by order: Order, count: Int
     ) async throws(ServiceError) -> Answer<[FigureRow]> {
-        let survey = try await deployment.survey()
-        var missing = survey.missing
-        var rows: [FigureRow] = []
-        let states = survey.states
-        let shards = await gather(states.count, limit: 16) {
+        let view = try await look(at: question, deployment.layout.shards)
+        var missing = view.survey.missing
+        // Each shard's own best are enough, unless the order or the filter still has to choose.
+        let isPlain = order == .pageviews && filter.isEmpty
+        let replies = await gather(view.indexes.count, limit: Self.concurrency) {
             index -> Result<[FigureRow], ServiceError> in
-            guard let state = states[index] else { return .success([]) }
+            guard let held = view.indexes[index] else { return .success([]) }
             do throws(ServiceError) {
+                let rows = try await self.counts(dimension, view, held)
                 return .success(
-                    try await self.counts(
-                        dimension, interval.pieces(in: state, self.deployment.ladder), state.shard,
-                        withDevices: order == .devices))
+                    isPlain ? Array(rows.sorted(by: Self.precedes).prefix(count)) : rows)
             } catch {
                 return .failure(error)
             }
         }
-        for shard in shards {
-            switch shard {
+        var rows: [FigureRow] = []
+        for reply in replies {
+            switch reply {
             case .success(let found): rows += found
-            case .failure(let error): missing.append(error.description)
+            case .failure(let error):
+                if !missing.contains("\(error)") { missing.append("\(error)") }
             }
         }
-        rows.sort { Self.precedes($0, $1, order) }
-        let named = try await name(rows, dimension, filter, count, survey, interval)
+        rows.sort(by: Self.precedes)
+        let chosen = try await choose(rows, dimension, filter, order, count, view)
         return Answer(
-            interval: interval, isFinal: interval.isFinal(survey), missing: missing, value: named)
+            interval: view.interval, isFinal: missing.isEmpty && view.isFinal, missing: missing,
+            value: chosen)
     }
 
     /// Most first; equals in the order of their ids, so that the same question has the same answer.
-    private nonisolated static func precedes(
-        _ left: FigureRow, _ right: FigureRow, _ order: Order
-    ) -> Bool {
-        if order == .devices, left.shownDevices != right.shownDevices {
-            return left.shownDevices ?? 0 > right.shownDevices ?? 0
-        }
-        if left.pageviews != right.pageviews { return left.pageviews > right.pageviews }
-        return left.id < right.id
+    private nonisolated static func precedes(_ left: FigureRow, _ right: FigureRow) -> Bool {
+        left.pageviews == right.pageviews ? left.id < right.id : left.pageviews > right.pageviews
     }
 
-    /// One record's figures; nil when it is not known.
+    private nonisolated static func precedesByDevices(_ left: FigureRow, _ right: FigureRow) -> Bool
+    {
+        left.shownDevices == right.shownDevices
+            ? precedes(left, right) : left.shownDevices ?? 0 > right.shownDevices ?? 0
+    }
+
+    /// One record's figures; nil when nothing was ever counted for it.
+    ///
+    /// - Errors: `.question` when no tier keeps the interval any more; `.redis` when its shard does not
+    ///   answer. Other shards are not asked: they hold nothing of it.
     public func report(
-        _ dimension: Dimension, _ id: RecordID, _ interval: Interval
+        _ dimension: Dimension, _ id: RecordID, _ question: Interval
     ) async throws(ServiceError) -> Answer<FigureRow>? {
-        let survey = try await deployment.survey()
         let shard = deployment.layout.shard(of: id)
-        guard let state = survey.states[shard.rawValue] else {
-            throw .redis(.clusterDown(message: survey.missing.joined(separator: "; ")))
+        let view = try await look(at: question, [shard])
+        guard let held = view.indexes[0] else {
+            throw .redis(.clusterDown(message: view.survey.missing.joined(separator: "; ")))
         }
         let client = ShardClient(deployment, shard)
-        guard let document = try await documents(dimension, [id], client)[0] else { return nil }
-        let pieces = interval.pieces(in: state, deployment.ladder)
-        var row = FigureRow(
-            id: id, shard: shard, name: document.name, website: document.website, pageviews: 0, devices: 0)
-        guard !pieces.isEmpty else {
-            return Answer(interval: interval, isFinal: true, missing: survey.missing, value: row)
-        }
+        let document = try await documents(dimension, [id], client)[0]
+        let pieces = view.interval.pieces(in: held, deployment.ladder)
         let scores = try await client.pipeline(
             pieces.map {
                 RedisCommand(
-                    "ZSCORE",
-                    .init(RedisKeys.pageviews($0.tier, dimension, client.tag, $0.start)), .init(id.hex),
-                    isRepeatable: true)
+                    "ZSCORE", .init(RedisKeys.pageviews($0.tier, dimension, client.tag, $0.start)),
+                    .init(id.hex), isRepeatable: true)
             })
-        row.pageviews = scores.reduce(0) { $0 + (($1.text.flatMap(Double.init)).map { Int64($0) } ?? 0) }
+        let views = scores.reduce(Int64(0)) { $0 &+ ($1.score ?? 0) }
+        guard document != nil || views > 0 else { return nil }
+        var row = FigureRow(
+            id: id, shard: shard, name: document?.name ?? "", website: document?.website ?? "",
+            pageviews: views, devices: 0)
         row.devices = try await devices(dimension, [id], pieces, client).first ?? 0
-        return Answer(
-            interval: interval, isFinal: interval.isFinal(survey), missing: survey.missing, value: row)
+        return Answer(interval: view.interval, isFinal: view.isFinal, missing: [], value: row)
     }
 
     // MARK: One shard
 
+    /// Adds a shard's windows up, in commands that keep its master busy for a few ms each.
     private func counts(
-        _ dimension: Dimension, _ pieces: [Interval.Piece], _ shard: ShardID, withDevices: Bool
+        _ dimension: Dimension, _ view: View, _ index: WindowIndex
     ) async throws(ServiceError) -> [FigureRow] {
-        guard !pieces.isEmpty else { return [] }
-        let client = ShardClient(deployment, shard)
-        let keys = pieces.map { RedisKeys.pageviews($0.tier, dimension, client.tag, $0.start) }
-        let reply = try await deployment.cluster.ask(
-            ["ZUNION", .init(keys.count)] + keys.map { RedisArgument($0) } + ["WITHSCORES"],
-            slot: client.slot)
-        let items = reply.items ?? []
-        var rows: [FigureRow] = []
-        for index in stride(from: 0, to: items.count - 1, by: 2) {
-            guard let id = items[index].text.flatMap({ RecordID(hex: $0) }),
-                let score = items[index + 1].text.flatMap(Double.init)
-            else { continue }
-            rows.append(
-                FigureRow(
-                    id: id, shard: shard, name: "", website: "", pageviews: Int64(score), devices: nil))
+        let client = ShardClient(deployment, index.state.shard)
+        var index = index
+        for attempt in 1... {
+            let pieces = view.interval.pieces(in: index, deployment.ladder)
+            guard !pieces.isEmpty else { return [] }
+            let keys = pieces.map { RedisKeys.pageviews($0.tier, dimension, client.tag, $0.start) }
+            let sizes = try await client.pipeline(
+                keys.map { RedisCommand("ZCARD", .init($0), isRepeatable: true) }
+            ).map { $0.int ?? 0 }
+            var commands = Self.grouped(sizes, limit: Self.unionMembers).map { group in
+                RedisCommand(
+                    ["ZUNION", .init(group.count)] + keys[group].map { RedisArgument($0) }
+                        + ["WITHSCORES"], isRepeatable: true)
+            }
+            commands.append(
+                RedisCommand(
+                    "HGET", .init(RedisKeys.shardState(client.tag)), "rotations", isRepeatable: true
+                ))
+            var replies = try await client.pipeline(commands)
+            let rotations = replies.removeLast().int ?? 0
+            if rotations == index.state.rotations || attempt == Self.attempts {
+                return Self.sum(replies, index.state.shard)
+            }
+            index = try await client.index(
+                from: view.span.from, to: view.span.to, now: view.survey.now)
         }
-        guard withDevices else { return rows }
-        for start in stride(from: 0, to: rows.count, by: Self.page) {
-            let end = min(start + Self.page, rows.count)
-            let ids = rows[start..<end].map(\.id)
-            for (offset, count) in try await devices(dimension, ids, pieces, client).enumerated() {
-                rows[start + offset].devices = count
+        return []
+    }
+
+    /// Neighbours together while their sum stays within `limit`; one alone may be over it.
+    nonisolated static func grouped(_ sizes: [Int64], limit: Int64) -> [Range<Int>] {
+        var groups: [Range<Int>] = []
+        var first = 0
+        var sum: Int64 = 0
+        for (place, size) in sizes.enumerated() {
+            if place > first, sum &+ size > limit {
+                groups.append(first..<place)
+                first = place
+                sum = 0
+            }
+            sum &+= size
+        }
+        if first < sizes.count { groups.append(first..<sizes.count) }
+        return groups
+    }
+
+    private nonisolated static func sum(_ replies: [RedisValue], _ shard: ShardID) -> [FigureRow] {
+        var views: [RecordID: Int64] = [:]
+        for reply in replies {
+            let items = reply.items ?? []
+            for index in stride(from: 0, to: items.count - 1, by: 2) {
+                guard let id = items[index].recordID, let score = items[index + 1].score else {
+                    continue
+                }
+                views[id, default: 0] &+= score
             }
         }
-        return rows
+        return views.map {
+            FigureRow(
+                id: $0.key, shard: shard, name: "", website: "", pageviews: $0.value, devices: nil)
+        }
     }
 
     /// Unions over the windows; all of one record's keys lie in one slot, so Redis merges them itself.
     private func devices(
         _ dimension: Dimension, _ ids: [RecordID], _ pieces: [Interval.Piece], _ client: ShardClient
     ) async throws(ServiceError) -> [Int64] {
+        guard !pieces.isEmpty else { return ids.map { _ in 0 } }
         let commands = ids.map { id in
             RedisCommand(
                 ["PFCOUNT"]
                     + pieces.map {
-                        RedisArgument(RedisKeys.devices($0.tier, dimension, client.tag, id, $0.start))
+                        RedisArgument(
+                            RedisKeys.devices($0.tier, dimension, client.tag, id, $0.start))
                     }, isRepeatable: true)
         }
         return try await client.pipeline(commands).map { $0.int ?? 0 }
     }
 
-    // MARK: Names
+    // MARK: Choosing
 
-    /// Names rows from their documents, from the top, until enough pass the filter.
-    private func name(
-        _ rows: [FigureRow], _ dimension: Dimension, _ filter: Filter, _ count: Int, _ survey: Survey,
-        _ interval: Interval
+    /// Goes through the rows from the most pageviews on, names and filters them, and stops as soon as
+    /// none of the rest can be among the first: a record's devices never are shown as more than its views.
+    private func choose(
+        _ rows: [FigureRow], _ dimension: Dimension, _ filter: Filter, _ order: Order, _ count: Int,
+        _ view: View
     ) async throws(ServiceError) -> [FigureRow] {
-        var named: [FigureRow] = []
+        var chosen: [FigureRow] = []
         var start = 0
-        while named.count < count, start < rows.count {
-            let page = Array(rows[start..<min(start + Self.page, rows.count)])
-            start += page.count
-            let found = try await documents(of: page, dimension)
-            for (row, document) in zip(page, found) where named.count < count {
-                guard let document else {
-                    if filter.website == nil, filter.section == nil { named.append(row) }
-                    continue
-                }
-                guard filter.admits(document) else { continue }
-                var row = row
-                row.name = document.name
-                row.website = document.website
-                named.append(row)
+        while start < rows.count {
+            if chosen.count >= count {
+                guard order == .devices, let worst = chosen.last,
+                    Self.mayPrecede(rows[start], worst)
+                else { break }
             }
+            let page = rows[start..<min(start + Self.page, rows.count)]
+            start += page.count
+            chosen += try await complete(Array(page), dimension, filter, view)
+            if order == .devices { chosen.sort(by: Self.precedesByDevices) }
+            if chosen.count > count { chosen.removeLast(chosen.count - count) }
         }
-        for index in named.indices where named[index].devices == nil {
-            guard let state = survey.states[named[index].shard.rawValue] else { continue }
-            let client = ShardClient(deployment, named[index].shard)
-            let pieces = interval.pieces(in: state, deployment.ladder)
-            named[index].devices = try await devices(dimension, [named[index].id], pieces, client).first
-        }
-        return named
+        return chosen
     }
 
-    private func documents(
-        of rows: [FigureRow], _ dimension: Dimension
-    ) async throws(ServiceError) -> [RecordDocument?] {
-        var places: [ShardID: [Int]] = [:]
-        for (index, row) in rows.enumerated() { places[row.shard, default: []].append(index) }
-        let shards = places.keys.sorted()
-        let replies = await gather(shards.count, limit: 16) {
-            index -> Result<[RecordDocument?], ServiceError> in
-            let client = ShardClient(self.deployment, shards[index])
+    private nonisolated static func mayPrecede(_ row: FigureRow, _ worst: FigureRow) -> Bool {
+        let most = row.pageviews
+        let least = worst.shownDevices ?? 0
+        return most > least || (most == least && worst.pageviews == most)
+    }
+
+    /// Names rows, drops those that the filter refuses, and counts the devices of the rest.
+    private func complete(
+        _ rows: [FigureRow], _ dimension: Dimension, _ filter: Filter, _ view: View
+    ) async throws(ServiceError) -> [FigureRow] {
+        let shards = Set(rows.map(\.shard)).sorted()
+        let replies = await gather(shards.count, limit: Self.concurrency) {
+            index -> Result<[FigureRow], ServiceError> in
+            let own = rows.filter { $0.shard == shards[index] }
             do throws(ServiceError) {
                 return .success(
-                    try await self.documents(
-                        dimension, (places[shards[index]] ?? []).map { rows[$0].id }, client))
+                    try await self.complete(own, of: shards[index], dimension, filter, view))
             } catch {
                 return .failure(error)
             }
         }
-        var found = [RecordDocument?](repeating: nil, count: rows.count)
-        for (shard, reply) in zip(shards, replies) {
-            switch reply {
-            case .success(let documents):
-                for (place, document) in zip(places[shard] ?? [], documents) { found[place] = document }
-            case .failure(let error): throw error
-            }
+        var complete: [FigureRow] = []
+        for reply in replies { complete += try reply.get() }
+        return complete.sorted(by: Self.precedes)
+    }
+
+    private func complete(
+        _ rows: [FigureRow], of shard: ShardID, _ dimension: Dimension, _ filter: Filter,
+        _ view: View
+    ) async throws(ServiceError) -> [FigureRow] {
+        guard let index = view.indexes[shard.rawValue] else { return [] }
+        let client = ShardClient(deployment, shard)
+        let found = try await documents(dimension, rows.map(\.id), client)
+        var complete: [FigureRow] = []
+        for (row, document) in zip(rows, found) {
+            guard filter.isEmpty || document.map(filter.admits) ?? false else { continue }
+            var row = row
+            row.name = document?.name ?? ""
+            row.website = document?.website ?? ""
+            complete.append(row)
         }
-        return found
+        let pieces = view.interval.pieces(in: index, deployment.ladder)
+        let counts = try await devices(dimension, complete.map(\.id), pieces, client)
+        for (place, count) in counts.enumerated() { complete[place].devices = count }
+        return complete
     }
 
     /// Names of some records of one shard, in order; nil where there is no document.
@@ -251,13 +313,5 @@ public struct Answer<Value: Sendable>: Sendable {
                     + RecordDocument.paths(dimension).map { RedisArgument($0) }, isRepeatable: true)
         }
         return try await client.pipeline(commands).map { RecordDocument($0, dimension) }
-    }
-}
-
-extension Interval {
-    /// Whether all shards have sealed and merged all of it.
-    func isFinal(_ survey: Survey) -> Bool {
-        guard !survey.isPartial, let done = survey.doneTo(tier) else { return false }
-        return to <= done
     }
 }

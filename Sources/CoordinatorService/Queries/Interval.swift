@@ -10,54 +10,49 @@ public struct Interval: Sendable, Equatable {
 
     /// The last `span` before `at`, by the finest tier that keeps as much.
     ///
+    /// - Units: ms; `at` since 1970.
     /// - Returns: nil when no tier keeps that long.
     public init?(last span: Int64, at: Int64, ladder: Ladder) {
         let candidates = ladder.tiers.dropFirst()
-        guard span > 0, let tier = candidates.first(where: { $0.keepMilliseconds >= span }) else {
-            return nil
-        }
+        guard span > 0, at >= 0,
+            let tier = candidates.first(where: { $0.keepMilliseconds >= span })
+        else { return nil }
         self.tier = tier
         to = tier.start(of: at)
         from = tier.start(of: to - span)
     }
 
+    /// The windows of a tier that hold a stretch of time.
+    ///
+    /// - Units: ms since 1970, half-open.
     public init(tier: Tier, from: Int64, to: Int64) {
         self.tier = tier
         self.from = tier.start(of: from)
-        self.to = to > tier.start(of: to) ? tier.start(of: to) + tier.lengthMilliseconds : to
+        self.to = to > tier.start(of: to) ? tier.start(of: to) &+ tier.lengthMilliseconds : to
     }
 
     /// One stored window.
     struct Piece: Hashable {
         let tier: Tier
+        /// ms since 1970.
         let start: Int64
     }
 
-    /// The windows that hold the interval's figures in one shard: those of the tier where they are
-    /// done, and their parts, down to the base, where they are not yet.
-    func pieces(in state: ShardState, _ ladder: Ladder) -> [Piece] {
+    /// The stored windows that hold the interval's figures in one shard: those of the tier where they
+    /// are done, and their parts, down to the base, where they are not yet.
+    ///
+    /// - Invariant: every event lies in one piece at most, and in one exactly if it lies in the interval:
+    ///   done-to never is behind that of a coarser tier.
+    func pieces(in index: WindowIndex, _ ladder: Ladder) -> [Piece] {
         var pieces: [Piece] = []
-        var start = from
-        while start < to {
-            Self.collect(tier, start, state, ladder, &pieces)
-            start += tier.lengthMilliseconds
+        for tier in ladder.tiers[...self.tier.index] {
+            let parent = tier.index < self.tier.index ? ladder.tiers[tier.index + 1] : nil
+            for start in index.windows[tier.index] where start >= from && start < to {
+                guard tier.index == 0 || index.isDone(tier, start) else { continue }
+                if let parent, index.isDone(parent, parent.start(of: start)) { continue }
+                pieces.append(Piece(tier: tier, start: start))
+            }
         }
         return pieces
-    }
-
-    private static func collect(
-        _ tier: Tier, _ start: Int64, _ state: ShardState, _ ladder: Ladder, _ pieces: inout [Piece]
-    ) {
-        let isDone = tier.index == 0 || start + tier.lengthMilliseconds <= state.done[tier.name] ?? 0
-        if isDone {
-            pieces.append(Piece(tier: tier, start: start))
-            return
-        }
-        let below = ladder.tiers[tier.index - 1]
-        var child = start
-        while child < start + tier.lengthMilliseconds {
-            collect(below, child, state, ladder, &pieces)
-            child += below.lengthMilliseconds
-        }
     }
 }

@@ -2,50 +2,63 @@ import CoordinatorCore
 import FoundationEssentials
 import RedisClient
 
-/// What lists show of a record's document.
+/// What lists show of a record's document, and what they are filtered by.
 struct RecordDocument: Sendable {
     /// A page's URL, else the name.
     let name: String
     let website: String
-    let section: String
+    let websiteID: String
+    let sectionID: String
 
     /// The paths that are asked for.
     static func paths(_ dimension: Dimension) -> [String] {
         switch dimension {
-        case .website: ["$.name"]
-        case .section: ["$.name", "$.website.name"]
-        default: ["$.url", "$.website.name", "$.section.name"]
+        case .website: ["$.name", "$.id"]
+        case .section: ["$.name", "$.id", "$.website.name", "$.website.id"]
+        default: ["$.url", "$.website.name", "$.website.id", "$.section.id"]
         }
     }
 
-    /// Reads the reply of JSON.GET over `paths`: an object of arrays, or one array for one path.
+    /// The one path that names a record.
+    static func namePath(_ dimension: Dimension) -> String {
+        dimension == .page ? "$.url" : "$.name"
+    }
+
+    /// Reads the reply of JSON.GET over `paths`: an object of arrays.
     init?(_ reply: RedisValue, _ dimension: Dimension) {
         guard let bytes = reply.bytes else { return nil }
         let values: [String: [String]]
         do {
-            let data = Data(bytes)
-            values =
-                dimension == .website
-                ? ["$.name": try JSONDecoder().decode([String].self, from: data)]
-                : try JSONDecoder().decode([String: [String]].self, from: data)
+            values = try JSONDecoder().decode([String: [String]].self, from: Data(bytes))
         } catch {
             // A document that somebody else wrote: it has no name that could be shown.
             return nil
         }
         func first(_ path: String) -> String { values[path]?.first ?? "" }
+        name = first(Self.namePath(dimension))
         switch dimension {
         case .website:
-            name = first("$.name")
             website = name
-            section = ""
+            websiteID = first("$.id")
+            sectionID = ""
         case .section:
-            name = first("$.name")
             website = first("$.website.name")
-            section = name
+            websiteID = first("$.website.id")
+            sectionID = first("$.id")
         default:
-            name = first("$.url")
             website = first("$.website.name")
-            section = first("$.section.name")
+            websiteID = first("$.website.id")
+            sectionID = first("$.section.id")
+        }
+    }
+
+    /// Reads the reply of JSON.GET over `namePath` alone: an array of one text; empty where there is none.
+    static func name(_ reply: RedisValue) -> String {
+        guard let bytes = reply.bytes else { return "" }
+        do {
+            return try JSONDecoder().decode([String].self, from: Data(bytes)).first ?? ""
+        } catch {
+            return ""
         }
     }
 }

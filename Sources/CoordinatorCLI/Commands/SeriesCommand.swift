@@ -1,0 +1,88 @@
+import CoordinatorCore
+import CoordinatorService
+import EventLoop
+import Terminal
+
+/// `coordinator series`: one figure over time.
+@LoopActor enum SeriesCommand {
+    private static let standardSpanMilliseconds: Int64 = 86_400_000
+
+    static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
+        let deployment = try await context.deployment()
+        let record = try await Questions.record(context, deployment)
+        let tier = try TierArgument.one(context, deployment.ladder) ?? deployment.ladder.tiers[1]
+        let at = try await Questions.moment(context, deployment)
+        let to = context.arguments.time("to")?.milliseconds(now: at) ?? at
+        let from =
+            context.arguments.time("from")?.milliseconds(now: at) ?? to - standardSpanMilliseconds
+        let interval = Interval(tier: tier, from: max(0, from), to: max(0, to))
+        let metric: Metric =
+            context.arguments.requiredText("metric") == "UD" ? .uniqueDevices : .pageviews
+        let answer = try await context.service { () async throws(ServiceError) in
+            try await Series(deployment).points(record, metric, interval)
+        }
+        let what = metric == .pageviews ? "pageviews" : "devices"
+        Questions.heading(
+            context, "\(what) of \(record.name)", answer.interval, isFinal: answer.isFinal)
+        context.show(document(answer, record, metric, deviceColumn: what))
+        if answer.value.isEmpty, Questions.isForPeople(context) {
+            context.note("no samples in that time")
+        }
+        return context.finish(missing: answer.missing)
+    }
+
+    private static func document(
+        _ answer: Answer<[Series.Point]>, _ record: RecordReference, _ metric: Metric,
+        deviceColumn: String
+    ) -> Document {
+        var table = Table([
+            TableColumn("WINDOW", isName: true), TableColumn(deviceColumn.uppercased(), .trailing),
+            TableColumn(""),
+        ])
+        let most = answer.value.map(\.value).max() ?? 0
+        var values: [JSONValue] = []
+        for point in answer.value {
+            table.append([
+                .instant(point.window), .number(point.value),
+                TableCell(bar(point.value, of: most), raw: "", tone: .faint),
+            ])
+            values.append(
+                .object([
+                    .init("window", .integer(point.window)),
+                    .init("at", .string(ISO8601Text.text(point.window))),
+                    .init("value", .integer(point.value)),
+                ]))
+        }
+        var members = Questions.members(answer.interval, isFinal: answer.isFinal)
+        members += [
+            .init("metric", .string(metric.rawValue)), .init("id", .string(record.id.hex)),
+            .init("name", .string(record.name)), .init("points", .array(values)),
+        ]
+        return Document(.object(members), lines: values, table: table)
+    }
+
+    /// Columns of the longest bar: with time and figure it fits 80.
+    private static let barWidth: Int64 = 40
+
+    private static func bar(_ value: Int64, of most: Int64) -> String {
+        guard most > 0, value > 0 else { return "" }
+        let share = Double(value) / Double(most)
+        return String(repeating: "▇", count: max(1, Int((share * Double(barWidth)).rounded())))
+    }
+}
+
+/// `--tier`, checked against the deployment's ladder.
+enum TierArgument {
+    @LoopActor static func one(
+        _ context: CommandContext, _ ladder: Ladder
+    ) throws(CommandError) -> Tier? {
+        guard let name = context.arguments.text("tier") else { return nil }
+        guard let tier = ladder.tier(named: name.uppercased()) else {
+            throw CommandError(
+                .usage,
+                "there is no tier \(name): this deployment has "
+                    + ladder.tiers.map(\.name).joined(separator: ", "))
+        }
+        return tier
+    }
+}
