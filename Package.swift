@@ -49,7 +49,10 @@ let package = Package(
             path: "Sources/CoordinatorCLI", swiftSettings: strict),
         .executableTarget(
             name: "coordinator-bench",
-            dependencies: ["CoordinatorService", "Terminal", "TrafficGenerator"],
+            dependencies: [
+                "CoordinatorCore", "CoordinatorService", "EventLoop", "Hashing", "RedisClient", "Terminal",
+                "TrafficGenerator",
+            ],
             path: "Sources/CoordinatorBench", swiftSettings: hotPath),
 
         .testTarget(
@@ -64,11 +67,18 @@ let package = Package(
             name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator"], swiftSettings: strict),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
         .testTarget(
-            name: "CoordinatorServiceTests", dependencies: ["CoordinatorService", "TrafficGenerator"],
+            name: "CoordinatorServiceTests",
+            dependencies: [
+                "CoordinatorCore", "CoordinatorService", "Hashing", "RedisClient",
+                "TrafficGenerator",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["CoordinatorService", "TrafficGenerator", "RedisClient"],
+            dependencies: [
+                "CoordinatorCore", "CoordinatorService", "EventLoop", "RedisClient",
+                "TrafficGenerator",
+            ],
             swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],

@@ -31,6 +31,28 @@ public struct SourceRecord: Codable, Equatable, Sendable {
     /// Its stream is trimmed: nobody reads it any more.
     public var isSettled: Bool
 
+    /// An import that stays open until a time, ms of the server's clock, and holds rotation back so long.
+    public init(heldImport key: String, until time: Int64) {
+        self.init(
+            key: key, kind: .import, name: nil, startedAt: 0, markedAt: time, isFinished: false,
+            lastID: nil, confirmedAt: nil, isSettled: false)
+    }
+
+    init(
+        key: String, kind: Kind, name: String?, startedAt: Int64, markedAt: Int64, isFinished: Bool,
+        lastID: String?, confirmedAt: Int64?, isSettled: Bool
+    ) {
+        self.key = key
+        self.kind = kind
+        self.name = name
+        self.startedAt = startedAt
+        self.markedAt = markedAt
+        self.isFinished = isFinished
+        self.lastID = lastID
+        self.confirmedAt = confirmedAt
+        self.isSettled = isSettled
+    }
+
     /// Whether rotation keeps behind this source's watermark.
     func holdsRotation(now: Int64) -> Bool {
         switch kind {

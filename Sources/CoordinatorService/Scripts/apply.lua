@@ -238,9 +238,10 @@ if minute > tonumber(held[5] or 0) then
         local dimension, id = string.sub(popped[1], 1, 1), string.sub(popped[1], 2)
         effort = effort - (weights[dimension] or 1)
         local key = document_key(dimension, tag, id)
-        local stored = at_path(key, '$.last_visited')
+        local stored = at_paths(key, {'$.last_visited'})
         if stored then
-            local newest = text(math.max(tonumber(stored) or 0, tonumber(popped[2])))
+            local last = tonumber(stored['$.last_visited']) or 0
+            local newest = text(math.max(last, tonumber(popped[2])))
             local change = '{"last_visited":' .. newest
             if dimension == 'W' then change = change .. ',"sections":' .. listed('S', id) end
             if dimension ~= 'P' then change = change .. ',"pages":' .. listed('P', id) end

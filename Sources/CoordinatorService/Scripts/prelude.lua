@@ -83,43 +83,52 @@ local function keep_faults(state)
     end
 end
 
-local function at_path(document, path)
-    local reply = redis.pcall('JSON.GET', document, path)
+-- The first value at each path of a document, by path; numbers as text. Nil when there is no document.
+local function at_paths(document, paths)
+    local reply = redis.pcall('JSON.GET', document, unpack(paths))
     if type(reply) ~= 'string' then return nil end
-    local values = cjson.decode(reply)
-    local value = values[1]
-    if value == nil or value == cjson.null then return nil end
-    if type(value) == 'number' then return text(value) end
-    return value
+    local found = cjson.decode(reply)
+    if #paths == 1 then found = {[paths[1]] = found} end
+    local values = {}
+    for _, path in ipairs(paths) do
+        local value = found[path] and found[path][1]
+        if type(value) == 'number' then value = text(value) end
+        if type(value) == 'string' then values[path] = value end
+    end
+    return values
 end
 
 -- TimeSeries refuses labels with these three characters, for its filters are written with them.
 local refused = {['('] = '%28', [')'] = '%29', [','] = '%2C'}
 
--- The labels of semantics: from the record's document, once, when its series is made.
+-- Where a record's labels stand in its document; its own id and the figure's names need no look.
+local label_paths = {
+    W = {website_name = '$.name'},
+    S = {website_id = '$.website.id', website_name = '$.website.name', section_name = '$.name'},
+    P = {
+        website_id = '$.website.id', website_name = '$.website.name', section_id = '$.section.id',
+        section_name = '$.section.name', article_id = '$.article_id',
+    },
+}
+local own_label = {W = 'website_id', S = 'section_id', P = 'page_id'}
+local labels_of = {}
+
+-- The labels of a record's series, read from its document once in a script.
 local function series_labels(tier, dimension, metric, tag, id)
-    local document = document_key(dimension, tag, id)
+    local known = labels_of[dimension .. id]
+    if not known then
+        known = {[own_label[dimension]] = id}
+        local paths = {}
+        for _, path in pairs(label_paths[dimension]) do paths[#paths + 1] = path end
+        local values = at_paths(document_key(dimension, tag, id), paths) or {}
+        for name, path in pairs(label_paths[dimension]) do known[name] = values[path] end
+        labels_of[dimension .. id] = known
+    end
     local labels = {'ts_name', tier.name, 'dimension', dimension, 'M', metric}
-    local function add(name, value)
-        if value and value ~= '' then
+    for name, value in pairs(known) do
+        if value ~= '' then
             labels[#labels + 1] = name
             labels[#labels + 1] = string.gsub(value, '[(),]', refused)
-        end
-    end
-    if dimension == 'W' then
-        add('website_id', id)
-        add('website_name', at_path(document, '$.name'))
-    else
-        add('website_id', at_path(document, '$.website.id'))
-        add('website_name', at_path(document, '$.website.name'))
-        if dimension == 'S' then
-            add('section_id', id)
-            add('section_name', at_path(document, '$.name'))
-        else
-            add('section_id', at_path(document, '$.section.id'))
-            add('section_name', at_path(document, '$.section.name'))
-            add('page_id', id)
-            add('article_id', at_path(document, '$.article_id'))
         end
     end
     return labels

@@ -1,5 +1,0 @@
-import CoordinatorService
-
-@main enum Bench {
-    static func main() {}
-}
