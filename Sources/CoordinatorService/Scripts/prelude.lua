@@ -134,20 +134,53 @@ local function series_labels(tier, dimension, metric, tag, id)
     return labels
 end
 
--- series: {retention, chunk}. policy: LAST for a whole figure, SUM for a correction.
-local function sample(series, tier, dimension, tag, id, metric, start, value, policy)
-    local key = 'TS:' .. tier.name .. ':' .. dimension .. ':{' .. tag .. '}' .. id .. '::' .. metric
-    local reply
-    if redis.call('EXISTS', key) == 0 then
-        reply = redis.pcall('TS.ADD', key, start, value, 'RETENTION', series.retention,
-            'CHUNK_SIZE', series.chunk, 'DUPLICATE_POLICY', 'LAST', 'LABELS',
-            unpack(series_labels(tier, dimension, metric, tag, id)))
-    else
-        reply = redis.pcall('TS.ADD', key, start, value, 'ON_DUPLICATE', policy)
-    end
-    -- A sample older than the series keeps is no fault: an import brings such windows.
+-- A sample older than the series keeps is no fault: an import brings such windows.
+local function note_sample(reply)
     if type(reply) == 'table' and reply.err and not string.find(reply.err, 'retention', 1, true) then
         faults.count = faults.count + 1
         faults.last = reply.err
+    end
+end
+
+local function series_key(tier, dimension, tag, id, metric)
+    return 'TS:' .. tier.name .. ':' .. dimension .. ':{' .. tag .. '}' .. id .. '::' .. metric
+end
+
+-- series: {retention, chunk}. Adds the first sample of a series, with what it is to keep and its labels.
+local function first_sample(series, tier, dimension, tag, id, metric, start, value)
+    note_sample(redis.pcall('TS.ADD', series_key(tier, dimension, tag, id, metric), start, value,
+        'RETENTION', series.retention, 'CHUNK_SIZE', series.chunk, 'DUPLICATE_POLICY', 'LAST',
+        'LABELS', unpack(series_labels(tier, dimension, metric, tag, id))))
+end
+
+-- policy: LAST for a whole figure, SUM for a correction.
+local function sample(series, tier, dimension, tag, id, metric, start, value, policy)
+    local key = series_key(tier, dimension, tag, id, metric)
+    if redis.call('EXISTS', key) == 0 then
+        return first_sample(series, tier, dimension, tag, id, metric, start, value)
+    end
+    note_sample(redis.pcall('TS.ADD', key, start, value, 'ON_DUPLICATE', policy))
+end
+
+-- Whole figures of one window: samples {{id, metric, value}, …}. TS.MADD never raises, so every element
+-- of its reply is looked at; a series that does not exist yet is an error there.
+local function sample_all(series, tier, dimension, tag, start, samples)
+    if #samples == 0 then return end
+    local arguments = {}
+    for _, one in ipairs(samples) do
+        arguments[#arguments + 1] = series_key(tier, dimension, tag, one[1], one[2])
+        arguments[#arguments + 1] = start
+        arguments[#arguments + 1] = one[3]
+    end
+    local replies = redis.pcall('TS.MADD', unpack(arguments))
+    if replies.err then return note_sample(replies) end
+    for i, reply in ipairs(replies) do
+        local one = samples[i]
+        local failed = type(reply) == 'table' and reply.err
+        if failed and redis.call('EXISTS', arguments[3 * i - 2]) == 0 then
+            first_sample(series, tier, dimension, tag, one[1], one[2], start, one[3])
+        else
+            note_sample(reply)
+        end
     end
 end

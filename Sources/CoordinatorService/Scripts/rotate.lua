@@ -107,82 +107,95 @@ local function collect(number, start, children)
 end
 
 -- An empty HyperLogLog in the dense form. Merging into the sparse form costs registers × bytes: 50 times
--- as much for the records that most devices visit.
+-- as much for the records that most devices visit. Records below these many views never get there.
 local function dense()
     return 'HYLL' .. string.rep('\0', 11) .. '\128' .. string.rep('\0', 12288)
 end
-local dense_from = 1500
+local dense_from_views, dense_from_bytes, dense_bytes = 400, 1500, 12000
 
-local function merge_devices(target, held_children)
-    local present, total, largest, size = {}, 0, nil, 0
-    for _, key in ipairs(held_children) do
+-- Starts a target that does not exist yet: with the largest child when that is dense, else, when much
+-- will be merged, with an empty dense one.
+local function seed(target, keys)
+    if redis.call('EXISTS', target) == 1 then return end
+    local total, size, largest = 0, 0, nil
+    for _, key in ipairs(keys) do
         local bytes = redis.call('STRLEN', key)
-        if bytes > 0 then
-            present[#present + 1] = key
-            total = total + bytes
-            if bytes > size then largest, size = key, bytes end
-        end
+        total = total + bytes
+        if bytes > size then size, largest = bytes, key end
     end
-    if #present == 0 then return redis.call('EXISTS', target) == 1, present end
-    if redis.call('EXISTS', target) == 0 then
-        if size > 12000 or #present == 1 then
-            redis.call('COPY', largest, target)
-            -- The copy has the child's expiry, if it has one.
-            redis.call('PERSIST', target)
-            if #present == 1 then return true, present end
-        elseif total > dense_from then
-            redis.call('SET', target, dense())
-        end
+    if size > dense_bytes then
+        redis.call('COPY', largest, target)
+    elseif total > dense_from_bytes then
+        redis.call('SET', target, dense())
     end
-    attempt('PFMERGE', target, unpack(present))
-    return true, present
 end
 
-local function merge(number, start, children, dimension, ids)
-    local tier, below = tiers[number], tiers[number - 1]
-    local sums, has = {}, {}
-    for i = 1, #ids do sums[i], has[i] = 0, {} end
+-- Merges the children's devices into the target; returns how many there are, nil when there are none.
+-- Only a target that does not exist is copied: what a late event put there stays.
+local function merge_devices(target, keys, views)
+    if #keys > 1 or redis.call('COPY', keys[1], target) == 0 then
+        if views >= dense_from_views then seed(target, keys) end
+        attempt('PFMERGE', target, unpack(keys))
+    end
+    local devices = attempt('PFCOUNT', target)
+    if devices == 0 then
+        -- PFMERGE of nothing makes an empty key.
+        redis.call('DEL', target)
+        return nil
+    end
+    return devices
+end
+
+-- The children's scores of some records: sums, and the keys and expiries of the devices that are there.
+local function gather(number, children, dimension, ids)
+    local below = tiers[number - 1]
+    local sums, keys, ends = {}, {}, {}
+    for i = 1, #ids do sums[i], keys[i], ends[i] = 0, {}, {} end
     local head = devices_head(below, dimension, tag)
-    local ends = {}
-    for c, child in ipairs(children) do
+    for _, child in ipairs(children) do
         local tail = devices_tail(child)
-        ends[c] = text(expiry_of(tiers, number - 1, tonumber(child), floor))
+        local expires = text(expiry_of(tiers, number - 1, tonumber(child), floor))
         local scores = redis.call('ZMSCORE', pageviews_key(below, dimension, tag, child), unpack(ids))
         for i = 1, #ids do
             if scores[i] then
                 sums[i] = sums[i] + tonumber(scores[i])
-                local own = has[i]
+                local own = keys[i]
                 own[#own + 1] = head .. ids[i] .. tail
-                own[own[#own]] = ends[c]
+                ends[i][#own] = expires
             end
         end
     end
-    local pairs_of = {}
+    return sums, keys, ends
+end
+
+local function merge(number, start, children, dimension, ids)
+    local tier, first = tiers[number], text(start)
+    local sums, keys, ends = gather(number, children, dimension, ids)
+    local scores = {}
     for i = 1, #ids do
-        if #has[i] > 0 then
-            pairs_of[#pairs_of + 1] = text(sums[i])
-            pairs_of[#pairs_of + 1] = ids[i]
+        if #keys[i] > 0 then
+            scores[#scores + 1] = text(sums[i])
+            scores[#scores + 1] = ids[i]
         end
     end
-    if #pairs_of == 0 then return end
-    redis.call('ZADD', pageviews_key(tier, dimension, tag, text(start)), unpack(pairs_of))
-    local target_head, target_tail = devices_head(tier, dimension, tag), devices_tail(text(start))
+    if #scores == 0 then return end
+    redis.call('ZADD', pageviews_key(tier, dimension, tag, first), unpack(scores))
+    local head, tail = devices_head(tier, dimension, tag), devices_tail(first)
     local top_ends = number == #tiers and text(expiry_of(tiers, number, start, floor))
+    local samples = {}
     for i = 1, #ids do
-        local target = target_head .. ids[i] .. target_tail
-        local exists, present = merge_devices(target, has[i])
-        if number == 2 then
-            sample(series, tier, dimension, tag, ids[i], 'PG', text(start), text(sums[i]), 'LAST')
-        end
-        if exists then
-            local devices = attempt('PFCOUNT', target)
+        if #keys[i] > 0 then
+            local target = head .. ids[i] .. tail
+            local devices = merge_devices(target, keys[i], sums[i])
+            if number == 2 then samples[#samples + 1] = {ids[i], 'PG', text(sums[i])} end
             if devices then
-                sample(series, tier, dimension, tag, ids[i], 'UD', text(start), devices, 'LAST')
+                samples[#samples + 1] = {ids[i], 'UD', devices}
+                if top_ends then redis.call('PEXPIREAT', target, top_ends) end
             end
-            if top_ends then redis.call('PEXPIREAT', target, top_ends) end
+            for j, key in ipairs(keys[i]) do redis.call('PEXPIREAT', key, ends[i][j]) end
         end
-        for _, key in ipairs(present) do redis.call('PEXPIREAT', key, has[i][key]) end
     end
+    sample_all(series, tier, dimension, tag, first, samples)
 end
 
 local function close(number, start, children)
