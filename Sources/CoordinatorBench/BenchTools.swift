@@ -39,15 +39,27 @@ import Terminal
 
     /// CPU that all masters have used, in seconds.
     func redisCPU() async throws(BenchError) -> Double {
+        try await info("cpu", ["used_cpu_sys", "used_cpu_user"])
+    }
+
+    /// Memory that all masters use, in bytes.
+    func redisMemory() async throws(BenchError) -> Int64 {
+        Int64(try await info("memory", ["used_memory"]))
+    }
+
+    /// The sum of some figures of INFO over all masters.
+    private func info(_ section: String, _ names: Set<String>) async throws(BenchError) -> Double {
         var total = 0.0
         for master in cluster.masters {
             let reply: RedisValue
-            do throws(RedisError) { reply = try await cluster.call("INFO", "cpu", on: master.endpoint) } catch {
+            do throws(RedisError) {
+                reply = try await cluster.call("INFO", .init(section), on: master.endpoint)
+            } catch {
                 throw BenchError(message: "\(error)")
             }
             for line in (reply.text ?? "").split(separator: "\r\n") {
                 let parts = line.split(separator: ":")
-                guard parts.count == 2, ["used_cpu_sys", "used_cpu_user"].contains(String(parts[0])) else { continue }
+                guard parts.count == 2, names.contains(String(parts[0])) else { continue }
                 total += Double(parts[1]) ?? 0
             }
         }

@@ -1,5 +1,4 @@
 import CoordinatorCore
-import CoordinatorService
 import EventLoop
 import RedisClient
 import Terminal
@@ -8,8 +7,6 @@ import Terminal
 /// on the same cluster in the same run.
 @LoopActor struct IngestBench {
     private let arguments: ParsedArguments
-    /// An open import holds rotation back, which would be measured, too; its mark holds for this long.
-    private static let heldForMilliseconds: Int64 = 3_600_000
 
     init(_ arguments: ParsedArguments) {
         self.arguments = arguments
@@ -80,119 +77,40 @@ import Terminal
     private func ours(
         _ bench: BenchCluster, _ workload: Workload, _ report: inout BenchReport
     ) async throws(BenchError) {
-        let deployment = try await deploy(bench)
-        let node = Node(
-            bench.cluster, Node.Options(name: "bench", host: "bench"),
-            log: NodeLog(node: "bench", lowest: .warning) { CoordinatorBench.write($0, to: .standardError()) })
-        let runner = NodeRunner(node)
+        let deployed = try await BenchDeployment(bench, sources: [Workload.firstSource])
         // Documents are made once in a page's life; the raw commands find theirs made as well.
-        let pages = try await workload.loadFirstSights(into: bench)
-        runner.start()
+        let urls = try await workload.loadFirstSights(into: bench)
+        let warm = deployed.startNode(bench)
         let first = try await bench.measure { () async throws(BenchError) in
-            try await until(deployment, Workload.firstSource, holds: workload.lastID)
+            try await deployed.until(Workload.firstSource, holds: workload.lastID)
         }
-        report.add("first sight of a page: Redis", first.redis / Double(pages) * 1e6, "µs/page", "\(pages) pages, documents made and indexed")
-        try await documentsWritten(bench, deployment)
-        await runner.stop()
+        report.add(
+            "first sight of a URL: Redis", first.redis / Double(urls) * 1e6, "µs/URL",
+            "\(urls) URLs, documents made and indexed")
+        try await deployed.untilDocumentsWritten()
+        await warm.stop()
 
         try await workload.load(into: bench)
         let plain = try await bench.measure { () async throws(BenchError) in
             try await readPlainly(bench, workload)
         }
         let events = Double(workload.count)
-        report.add("(c) plain XRANGE", events / plain.wall, "events/s", "\(micros(plain.redis, events)) µs of Redis an event")
-        let again = NodeRunner(
-            Node(
-                bench.cluster, Node.Options(name: "bench", host: "bench"),
-                log: NodeLog(node: "bench", lowest: .warning) { CoordinatorBench.write($0, to: .standardError()) }))
-        do throws(ServiceError) {
-            try await SourceRegistry(bench.cluster).add(live: Workload.source, at: try await deployment.serverTime())
-        } catch {
-            throw BenchError(message: "\(error)")
-        }
-        again.start()
+        report.add(
+            "(c) plain XRANGE", events / plain.wall, "events/s",
+            "\(micros(plain.redis, events)) µs of Redis an event")
+        try await deployed.add(Workload.source)
+        let node = deployed.startNode(bench)
         let cost = try await bench.measure { () async throws(BenchError) in
-            try await until(deployment, Workload.source, holds: workload.lastID)
+            try await deployed.until(Workload.source, holds: workload.lastID)
         }
         report.add("ours", events / cost.wall, "events/s", "documents, devices and counters of all")
         report.add("ours: node", cost.own / events * 1e6, "µs/event", "CPU of this process")
         let rest = try await bench.measure { () async throws(BenchError) in
-            try await documentsWritten(bench, deployment)
+            try await deployed.untilDocumentsWritten()
         }
         report.add(
             "ours: Redis", (cost.redis + rest.redis) / events * 1e6, "µs/event",
             "\(micros(cost.redis, events)) until counted, the rest for visits of documents a minute later")
-        await again.stop()
-    }
-
-    private func deploy(_ bench: BenchCluster) async throws(BenchError) -> Deployment {
-        do throws(ServiceError) {
-            _ = try await Deployment.initialise(
-                bench.cluster, DeploymentSettings(start: .oldest), sources: [Workload.firstSource])
-            let deployment = try await Deployment(bench.cluster)
-            let now = try await deployment.serverTime()
-            try await SourceRegistry(bench.cluster).put(
-                SourceRecord(heldImport: "ST:IMPORT::bench::", until: now + Self.heldForMilliseconds))
-            return deployment
-        } catch {
-            throw BenchError(message: "\(error)")
-        }
-    }
-
-    private func until(
-        _ deployment: Deployment, _ source: String, holds last: StreamID
-    ) async throws(BenchError) {
-        while true {
-            do throws(ServiceError) {
-                let mark = try await deployment.survey().watermark(of: source)
-                if let mark, mark >= last { return }
-            } catch {
-                throw BenchError(message: "\(error)")
-            }
-            do { try await loopSleep(.milliseconds(100)) } catch { return }
-        }
-    }
-
-    /// Waits until no visit waits to be written to its document.
-    private func documentsWritten(_ bench: BenchCluster, _ deployment: Deployment) async throws(BenchError) {
-        while true {
-            var waiting: Int64 = 0
-            for shard in deployment.layout.shards {
-                let key = RedisKeys.visits(deployment.layout.tag(of: shard))
-                do throws(RedisError) {
-                    waiting += try await bench.cluster.call("ZCARD", .init(key), slot: HashSlot(key: key)).int ?? 0
-                } catch {
-                    throw BenchError(message: "\(error)")
-                }
-            }
-            if waiting == 0 { return }
-            do { try await loopSleep(.milliseconds(500)) } catch { return }
-        }
-    }
-}
-
-/// Runs a node beside the benchmark.
-@LoopActor final class NodeRunner {
-    private let node: Node
-    private var hasEnded = false
-    private var waiter: CheckedContinuation<Void, Never>?
-
-    init(_ node: Node) {
-        self.node = node
-    }
-
-    func start() {
-        spawn {
-            do throws(ServiceError) { try await self.node.run() } catch {
-                CoordinatorBench.write("coordinator-bench: the node ended: \(error)\n", to: .standardError())
-            }
-            self.hasEnded = true
-            self.waiter?.resume()
-        }
-    }
-
-    func stop() async {
-        node.stop()
-        if !hasEnded { await withCheckedContinuation { waiter = $0 } }
+        await node.stop()
     }
 }

@@ -1,0 +1,117 @@
+import CoordinatorCore
+import CoordinatorService
+import EventLoop
+import RedisClient
+import Terminal
+
+/// A deployment in the cluster under measurement, and the nodes that work on it.
+@LoopActor struct BenchDeployment {
+    /// An open import holds rotation back, which would be measured with ingest; its mark holds for this long.
+    private static let heldForMilliseconds: Int64 = 3_600_000
+    private static let hold = "ST:IMPORT::bench::"
+
+    let deployment: Deployment
+    private let registry: SourceRegistry
+
+    /// Initialises with rotation held back.
+    init(_ bench: BenchCluster, sources: [String]) async throws(BenchError) {
+        do throws(ServiceError) {
+            _ = try await Deployment.initialise(
+                bench.cluster, DeploymentSettings(start: .oldest), sources: sources)
+            deployment = try await Deployment(bench.cluster)
+            registry = SourceRegistry(bench.cluster)
+            let now = try await deployment.serverTime()
+            try await registry.put(
+                SourceRecord(heldImport: Self.hold, until: now + Self.heldForMilliseconds))
+        } catch {
+            throw BenchError(message: "\(error)")
+        }
+    }
+
+    func add(_ source: String) async throws(BenchError) {
+        try await perform { () async throws(ServiceError) in
+            try await registry.add(live: source, at: try await deployment.serverTime())
+        }
+    }
+
+    /// Lets rotation begin.
+    func release() async throws(BenchError) {
+        try await perform { () async throws(ServiceError) in _ = try await registry.forget(Self.hold) }
+    }
+
+    /// A node as `coordinator run` runs it, started.
+    func startNode(_ bench: BenchCluster) -> NodeRunner {
+        let log = NodeLog(node: "bench", lowest: .warning) {
+            CoordinatorBench.write($0, to: .standardError())
+        }
+        let runner = NodeRunner(Node(bench.cluster, Node.Options(name: "bench", host: "bench"), log: log))
+        runner.start()
+        return runner
+    }
+
+    /// Waits until every shard holds a source's entry.
+    func until(_ source: String, holds last: StreamID) async throws(BenchError) {
+        try await poll { () async throws(ServiceError) in
+            try await deployment.survey().watermark(of: source).map { $0 >= last } ?? false
+        }
+    }
+
+    /// Waits until no window is due any more.
+    func untilRotated() async throws(BenchError) {
+        try await poll { () async throws(ServiceError) in try await Backlog.measure(deployment).isEmpty }
+    }
+
+    /// Waits until no visit waits to be written to its document.
+    func untilDocumentsWritten() async throws(BenchError) {
+        let cluster = deployment.cluster
+        let keys = deployment.layout.shards.map { RedisKeys.visits(deployment.layout.tag(of: $0)) }
+        try await poll { () async throws(ServiceError) in
+            do throws(RedisError) {
+                for key in keys
+                where try await cluster.call("ZCARD", .init(key), slot: HashSlot(key: key)).int != 0 { return false }
+                return true
+            } catch {
+                throw .redis(error)
+            }
+        }
+    }
+
+    private func poll(_ isDone: @LoopActor () async throws(ServiceError) -> Bool) async throws(BenchError) {
+        while true {
+            do throws(ServiceError) { if try await isDone() { return } } catch {
+                throw BenchError(message: "\(error)")
+            }
+            do { try await loopSleep(.milliseconds(50)) } catch { return }
+        }
+    }
+
+    private func perform(_ body: @LoopActor () async throws(ServiceError) -> Void) async throws(BenchError) {
+        do throws(ServiceError) { try await body() } catch { throw BenchError(message: "\(error)") }
+    }
+}
+
+/// Runs a node beside the benchmark.
+@LoopActor final class NodeRunner {
+    private let node: Node
+    private var hasEnded = false
+    private var waiter: CheckedContinuation<Void, Never>?
+
+    init(_ node: Node) {
+        self.node = node
+    }
+
+    func start() {
+        spawn {
+            do throws(ServiceError) { try await self.node.run() } catch {
+                CoordinatorBench.write("coordinator-bench: the node ended: \(error)\n", to: .standardError())
+            }
+            self.hasEnded = true
+            self.waiter?.resume()
+        }
+    }
+
+    func stop() async {
+        node.stop()
+        if !hasEnded { await withCheckedContinuation { waiter = $0 } }
+    }
+}
