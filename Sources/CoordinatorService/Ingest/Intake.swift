@@ -66,21 +66,32 @@ final class Intake {
         var device: Int32 = -1
         if let name = fields.device, EventRules.isDevice(name) { device = batch.devices.intern(name) }
         let record = book.records[Int(page)]
-        add(page, id, window, time, device, batch)
-        add(record.section, id, window, time, device, batch)
-        add(record.website, id, window, time, device, batch)
+        let isForPage = add(page, id, window, device, batch)
+        let isForSection = add(record.section, id, window, device, batch)
+        let isForWebsite = add(record.website, id, window, device, batch)
+        guard isForPage || isForSection || isForWebsite else { return }
+        // A visit of all three, whichever shard it is for: a page stands in its parents' documents,
+        // and a section's shard that lost a suffix needs the page although the page's own has it.
+        visit(page, time, batch)
+        visit(record.section, time, batch)
+        visit(record.website, time, batch)
     }
 
+    /// - Returns: whether the entry is for the record's shard.
     @inline(__always)
     private func add(
-        _ number: Int32, _ id: StreamID, _ window: Int64, _ time: Int64, _ device: Int32,
-        _ batch: Batch
-    ) {
+        _ number: Int32, _ id: StreamID, _ window: Int64, _ device: Int32, _ batch: Batch
+    ) -> Bool {
         let shard = book.records[Int(number)].shard
-        guard isFor(Int(shard), id) else { return }
+        guard isFor(Int(shard), id) else { return false }
         batch.add(
             record: number, shard: shard, window: window, windowNumber: UInt64(window),
             device: device, isLate: window * baseLength < lateBefore)
+        return true
+    }
+
+    @inline(__always)
+    private func visit(_ number: Int32, _ time: Int64, _ batch: Batch) {
         let isFirst = book.update(number) { record in
             defer { record.visited = max(record.visited, time) }
             return record.visited < 0
@@ -88,7 +99,8 @@ final class Intake {
         if isFirst { batch.noteVisited(number) }
     }
 
-    /// Forgets what a batch noted in the book; before the next one begins.
+    /// Forgets what a batch noted in the book; once it is encoded or given up, and before another
+    /// one begins: a visit noted twice would be sent once.
     func release(_ batch: Batch) {
         for number in batch.visited { book.update(number) { $0.visited = -1 } }
         batch.forgetVisited()

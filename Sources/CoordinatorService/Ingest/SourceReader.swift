@@ -109,6 +109,8 @@ import RedisClient
             throw .redis(.clusterDown(message: "no shard answered"))
         }
         position = lowest
+        intake.release(batches.0)
+        intake.release(batches.1)
         intake.book.removeAll()
     }
 
@@ -144,7 +146,6 @@ import RedisClient
             let batch = batches.0
             batches = (batches.1, batch)
             intake.wants = (0..<clients.count).map { behind[$0] == nil }
-            intake.release(batch)
             batch.begin(from: position, intake.watermarks)
             do throws(ServiceError) {
                 try await fill(batch)
@@ -216,19 +217,14 @@ import RedisClient
     private func begin(_ batch: Batch, advancing: Bool) -> ApplyRound? {
         let own = deployment.ownShard(of: record.key)
         let length = deployment.ladder.base.lengthMilliseconds
+        let wants = takers(of: batch)
+        // What a batch noted in the book is the next one's no more.
+        defer { intake.release(batch) }
         encoder.begin(
-            batch, &intake.book, baseLength: length, ownShard: own.rawValue, wants: intake.wants)
+            batch, &intake.book, baseLength: length, ownShard: own.rawValue, wants: wants)
         if advancing { lastAdvance = loopNow() }
         var calls: [ShardApply] = []
-        for shard in clients.indices
-        where intake.wants[shard] && behind[shard] == nil && (advancing || encoder.touched[shard]) {
-            let held = intake.watermarks[shard]
-            guard held <= batch.from || held == batch.watermarks[shard] else {
-                // Another reader moved the shard while the batch was read: what it holds is not left out.
-                behind[shard] = Lagging(retryAt: loopNow(), failures: 0, reason: "moved")
-                continue
-            }
-            guard held <= batch.through else { continue }
+        for shard in clients.indices where wants[shard] && (advancing || encoder.touched[shard]) {
             encoder.arguments(
                 of: shard, batch, &intake.book, isOwn: shard == own.rawValue, baseLength: length
             ) { packed in
@@ -248,6 +244,19 @@ import RedisClient
             round.waiter = nil
         }
         return round
+    }
+
+    /// The shards that a batch can be sent to. Known before anything is encoded: the book notes what
+    /// is, and would keep it from a shard that gets nothing of this batch.
+    private func takers(of batch: Batch) -> [Bool] {
+        clients.indices.map { shard in
+            let held = intake.watermarks[shard]
+            guard intake.wants[shard], behind[shard] == nil, held <= batch.through else { return false }
+            if held <= batch.from || held == batch.watermarks[shard] { return true }
+            // Another reader moved the shard while the batch was read: what it holds is not left out.
+            behind[shard] = Lagging(retryAt: loopNow(), failures: 0, reason: "moved")
+            return false
+        }
     }
 
     /// Waits for a round's replies and takes them in.
@@ -302,7 +311,6 @@ import RedisClient
         for shard in answering { behind[shard] = lagging[shard] }
         intake.wants = (0..<clients.count).map { answering.contains($0) }
         let batch = batches.0
-        intake.release(batch)
         batch.begin(from: lowest, intake.watermarks)
         var more = lowest < position
         while more, !batch.isFull {
