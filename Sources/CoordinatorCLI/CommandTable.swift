@@ -12,6 +12,6 @@ import Terminal
         "config show": ConfigCommand.show, "config validate": ConfigCommand.validate,
         "version": VersionCommand.run, "top": TopCommand.run, "report": ReportCommand.run,
         "series": SeriesCommand.run, "export": ExportCommand.run, "show": ShowCommand.run,
-        "explain": ExplainCommand.run,
+        "explain": ExplainCommand.run, "audit": AuditCommand.run,
     ]
 }

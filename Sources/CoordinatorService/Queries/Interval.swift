@@ -41,15 +41,14 @@ public struct Interval: Sendable, Equatable {
     /// The stored windows that hold the interval's figures in one shard: those of the tier where they
     /// are done, and their parts, down to the base, where they are not yet.
     ///
-    /// - Invariant: every event lies in one piece at most, and in one exactly if it lies in the interval:
-    ///   done-to never is behind that of a coarser tier.
+    /// - Invariant: every event lies in one piece at most, and in one exactly if it lies in the interval.
     func pieces(in index: WindowIndex, _ ladder: Ladder) -> [Piece] {
         var pieces: [Piece] = []
         for tier in ladder.tiers[...self.tier.index] {
-            let parent = tier.index < self.tier.index ? ladder.tiers[tier.index + 1] : nil
+            let coarser = ladder.tiers[(tier.index + 1)...].prefix(self.tier.index - tier.index)
             for start in index.windows[tier.index] where start >= from && start < to {
                 guard tier.index == 0 || index.isDone(tier, start) else { continue }
-                if let parent, index.isDone(parent, parent.start(of: start)) { continue }
+                if coarser.contains(where: { index.isDone($0, $0.start(of: start)) }) { continue }
                 pieces.append(Piece(tier: tier, start: start))
             }
         }

@@ -60,7 +60,9 @@ extension Figures {
         for tier in ladder.tiers[question.tier.index...] {
             let interval = Interval(tier: tier, from: question.from, to: question.to)
             let isKept = indexes.allSatisfy {
-                $0.keeps(tier, from: interval.from, ladder, allowance: allowance, now: now)
+                $0.keeps(
+                    tier, from: interval.from, to: interval.to, ladder, allowance: allowance,
+                    now: now)
             }
             if isKept { return interval }
         }

@@ -24,21 +24,30 @@ struct WindowIndex: Sendable {
         }
     }
 
-    /// Whether nothing of the tier from `from` on has expired in this shard.
+    /// Whether nothing of the tier within a stretch has expired in this shard, so that a window that is
+    /// not there had no events.
     ///
-    /// A window that is not done has no expiry, nor have its parts. A window that only an import keeps
+    /// A window has no expiry until the one that it is part of is done. A window that only an import keeps
     /// may also be one that had ended before: then a coarser one is there without a single part.
     ///
-    /// - Parameter now: the server's clock, ms.
-    func keeps(_ tier: Tier, from: Int64, _ ladder: Ladder, allowance: Int64, now: Int64) -> Bool {
+    /// - Units: ms since 1970, half-open; `now` is the server's clock.
+    func keeps(
+        _ tier: Tier, from: Int64, to: Int64, _ ladder: Ladder, allowance: Int64, now: Int64
+    ) -> Bool {
         let end = tier.end(of: tier.start(of: from))
-        guard isDone(tier, tier.start(of: from)) else { return true }
+        let settling = tier.index + 1 < ladder.tiers.count ? ladder.tiers[tier.index + 1] : tier
+        guard isDone(settling, settling.start(of: from)) else { return true }
         let keep = tier.keepMilliseconds + allowance
         if end + keep > now { return true }
         guard max(end, state.floor) + keep > now else { return false }
         let finer = windows[tier.index]
         for coarser in ladder.tiers[(tier.index + 1)...] {
-            for window in windows[coarser.index] where isDone(coarser, window) {
+            let held = windows[coarser.index]
+            var place = held.partitionPoint { coarser.end(of: $0) > from }
+            while place < held.count, held[place] < to {
+                let window = held[place]
+                place += 1
+                guard isDone(coarser, window) else { continue }
                 let first = finer.partitionPoint { $0 >= window }
                 let hasPart = first < finer.count && finer[first] < coarser.end(of: window)
                 if !hasPart { return false }
