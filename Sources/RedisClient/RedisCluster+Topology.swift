@@ -96,6 +96,8 @@ extension RedisCluster {
                 if isClosed { return .failure(.closed) }
             }
             if case .authentication = failure { return .failure(failure) }
+            // Waiting does not turn a single server into a cluster.
+            if case .configuration = failure { return .failure(failure) }
             if loopNow() >= deadline { return .failure(failure) }
             let pause = backoff(round, Self.firstRoundPause, Self.longestRoundPause, using: &random)
             round += 1
@@ -126,7 +128,12 @@ extension RedisCluster {
             }
             apply(topology)
         case .failure(.server("ERR", let message, _))
-        where !message.contains("cluster support disabled"):
+        where message.contains("cluster support disabled"):
+            throw .configuration(
+                "redis at \(endpoint) runs without cluster mode: start it with `cluster-enabled yes` and "
+                    + "give it all slots (`redis-cli --cluster create`); `Deploy/cluster start` makes a "
+                    + "local cluster")
+        case .failure(.server("ERR", _, _)):
             guard
                 let topology = RedisTopology(
                     slots: try await ask("SLOTS", endpoint).get(), from: endpoint)

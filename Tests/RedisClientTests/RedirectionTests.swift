@@ -116,9 +116,14 @@ struct RedirectionTests {
         let cluster = RedisCluster(testConfiguration([server.endpoint]))
         try await cluster.start()
         let error = await failure { () async throws(RedisError) in
-            try await cluster.call("GET", "a", slot: slotA, timeout: .milliseconds(100))
+            try await cluster.call("GET", "a", slot: slotA, timeout: .milliseconds(300))
         }
-        #expect(error == .clusterDown(message: "Hash slot not served"))
+        switch error {
+        case .clusterDown(let message): #expect(message == "Hash slot not served")
+        // The deadline may fall between an attempt and its answer.
+        case .outcomeUnknown: break
+        default: Issue.record("\(String(describing: error))")
+        }
         await cluster.close()
         server.stop()
     }
