@@ -1,0 +1,79 @@
+import CoordinatorCore
+import Foundation
+import RedisClient
+
+/// A real Redis, started by `Deploy/cluster` in a folder of this run.
+final class TestCluster: Sendable {
+    /// One server as `cluster.json` describes it.
+    struct Server: Decodable, Sendable {
+        let port: Int
+        let pid: Int32
+        let role: String
+        let id: String?
+        let replicaOf: Int?
+    }
+
+    private struct Description: Decodable {
+        let nodes: [Server]
+    }
+
+    let folder: String
+    /// redis:// addresses, as programs take them.
+    let seeds: String
+    let servers: [Server]
+
+    var masters: [Server] { servers.filter { $0.role != "replica" } }
+
+    /// The cluster of all suites: three masters, booted once. Each test begins with `flush`.
+    static let shared = Task { try await TestCluster("shared") }
+    /// One server without modules: for the truth's HyperLogLogs, and as a Redis that will not do.
+    static let plain = Task { try await TestCluster("plain", ["--single", "--plain"]) }
+
+    init(_ name: String, _ options: [String] = []) async throws {
+        folder = try Scratch.folder(name)
+        let child = try Child(
+            [Package.root + "/Deploy/cluster", "start", "--dir", folder] + options)
+        let finished = try await child.finish()
+        guard finished.code == 0, let last = finished.output.split(separator: "\n").last else {
+            throw Trouble("no cluster: \(finished.errors)\(finished.output)")
+        }
+        seeds = String(last)
+        let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/cluster.json"))
+        servers = try JSONDecoder().decode(Description.self, from: data).nodes
+    }
+
+    /// Ends its servers; the watch does it for those that a failed test leaves.
+    func stop() async throws {
+        let child = try Child([Package.root + "/Deploy/cluster", "stop", "--dir", folder])
+        _ = try await child.finish()
+    }
+
+    /// Nothing is left of the test before: keys, scripts.
+    func flush() throws {
+        for server in masters {
+            let wire = try RedisWire(server.port)
+            try wire.call("FLUSHALL")
+            try wire.call("SCRIPT", "FLUSH")
+        }
+    }
+
+    /// The port of the server that serves a key's slot now.
+    func port(of key: String) throws -> Int {
+        let slot = Int64(HashSlot(key: key).rawValue)
+        for server in servers {
+            guard let wire = try? RedisWire(server.port),
+                let ranges = try? wire.call("CLUSTER", "SLOTS").items
+            else { continue }
+            for range in ranges {
+                guard let items = range.items, let first = items[0].int, let last = items[1].int,
+                    first <= slot, slot <= last, let port = items[2].items?[1].int
+                else { continue }
+                return Int(port)
+            }
+        }
+        throw Trouble("nobody serves slot \(slot)")
+    }
+
+    /// A connection to the server of a key.
+    func wire(of key: String) throws -> RedisWire { try RedisWire(try port(of: key)) }
+}
