@@ -13,5 +13,6 @@ import Terminal
         "version": VersionCommand.run, "top": TopCommand.run, "report": ReportCommand.run,
         "series": SeriesCommand.run, "export": ExportCommand.run, "show": ShowCommand.run,
         "explain": ExplainCommand.run, "audit": AuditCommand.run,
+        "check": CheckCommand.run,
     ]
 }

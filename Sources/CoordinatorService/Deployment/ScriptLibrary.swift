@@ -15,6 +15,7 @@ enum ScriptLibrary {
     static let read = make("read", PackageResources.read_lua)
     static let trim = make("trim", PackageResources.trim_lua)
     static let lease = make("lease", PackageResources.lease_lua)
+    static let all = [claim, apply, rotate, read, trim, lease]
 
     private static func make(_ name: String, _ body: [UInt8]) -> RedisScript {
         RedisScript(
