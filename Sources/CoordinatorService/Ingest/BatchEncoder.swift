@@ -76,7 +76,7 @@ struct BatchEncoder {
         let counted = writeDeltas(of: shard, batch, book, baseLength)
         writeLedger(counted: counted, batch, isOwn: isOwn)
         writeDocuments(of: shard, &book)
-        writeChildren(of: shard, book)
+        writeChildren(of: shard, &book)
         writeLetters(batch, isOwn: isOwn)
         let parts = [ledger, deltas, documentPart, children, letters]
         body(parts.map { .init($0.bytes) })
@@ -184,7 +184,7 @@ struct BatchEncoder {
         }
     }
 
-    private mutating func writeChildren(of shard: Int, _ book: RecordBook) {
+    private mutating func writeChildren(of shard: Int, _ book: inout RecordBook) {
         var lists: [ChildList: [Int32]] = [:]
         for (parent, child) in childRecords[shard] {
             let list = ChildList(parent: parent, dimension: book.records[Int(child)].dimension)
@@ -201,7 +201,7 @@ struct BatchEncoder {
             children.array(newest.count * 2)
             for child in newest {
                 children.integer(book.records[Int(child)].visited)
-                children.string(documents.child(child, of: book))
+                children.string(book.childText(child) { documents.child($0, of: $1) })
             }
         }
     }

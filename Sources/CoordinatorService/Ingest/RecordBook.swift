@@ -39,6 +39,8 @@ struct RecordBook {
     private(set) var details: [Details] = []
     private var urls = ByteTable(capacity: 1 << 14)
     private var numbers: [RecordID: Int32] = [:]
+    /// What parents' lists hold of a record: it never changes, and is sent once a minute.
+    private var childTexts: [Int32: [UInt8]] = [:]
 
     /// The page of a URL's bytes; nil when the URL was not seen before, or is refused each time.
     @inline(__always)
@@ -68,6 +70,15 @@ struct RecordBook {
         details.removeAll(keepingCapacity: true)
         urls.removeAll()
         numbers.removeAll(keepingCapacity: true)
+        childTexts.removeAll(keepingCapacity: true)
+    }
+
+    /// A record's entry in its parents' lists, made once.
+    mutating func childText(_ number: Int32, _ make: (Int32, RecordBook) -> [UInt8]) -> [UInt8] {
+        if let known = childTexts[number] { return known }
+        let text = make(number, self)
+        childTexts[number] = text
+        return text
     }
 
     /// Forgets what was sent to one shard: its watermark went back, or its reply is not known.
