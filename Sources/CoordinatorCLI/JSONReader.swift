@@ -2,8 +2,8 @@ import Terminal
 
 /// Reads JSON that Redis holds into a value that can be shown, members in their order.
 ///
-/// Documents may have been written by anybody: nesting and numbers are bounded, and what is no JSON is
-/// nil, never a crash.
+/// Documents may have been written by anybody: nesting and numbers are bounded, and what is no JSON
+/// is nil, never a crash.
 ///
 /// - Source: RFC 8259.
 struct JSONReader {

@@ -3,7 +3,8 @@ import CoordinatorService
 import EventLoop
 import Terminal
 
-/// What the commands that answer questions share: selectors, times, and how answers say what they cover.
+/// What the commands that answer questions share: selectors, times, and how answers say what they
+/// cover.
 @LoopActor enum Questions {
     /// The interval that `--last` and `--at` ask for.
     static func interval(

@@ -37,7 +37,8 @@ import Terminal
         let place = view.place
         var lines = [
             TerminalText.escaped(view.record.name), "id       \(view.record.id.hex)",
-            "shard    \(place.shard) (slot \(place.recordSlot) of the id), tag \(place.tag), slot \(place.slot)",
+            "shard    \(place.shard) (slot \(place.recordSlot) of the id), tag \(place.tag), "
+                + "slot \(place.slot)",
             "master   \(place.master?.description ?? "unknown")",
         ]
         if let waiting = view.waitingVisit {

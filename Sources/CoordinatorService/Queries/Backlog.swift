@@ -11,7 +11,9 @@ public struct Backlog: Sendable {
     public let reason: String
 
     /// Looks at all sources and shards.
-    @LoopActor public static func measure(_ deployment: Deployment) async throws(ServiceError) -> Backlog {
+    @LoopActor public static func measure(_ deployment: Deployment) async throws(ServiceError)
+        -> Backlog
+    {
         let sources = try await SourceRegistry(deployment.cluster).all()
         var ends: [(source: SourceRecord, last: StreamID)] = []
         for source in sources where !source.isSettled {
@@ -31,8 +33,10 @@ public struct Backlog: Sendable {
         var reason = ""
         var done = 0
         for state in survey.started {
-            if let late = ends.first(where: { (state.watermarks[$0.source.key] ?? .zero) < $0.last }) {
-                reason = "shard \(state.shard) has not all of \(late.source.name ?? late.source.key)"
+            if let late = ends.first(where: { (state.watermarks[$0.source.key] ?? .zero) < $0.last }
+            ) {
+                reason =
+                    "shard \(state.shard) has not all of \(late.source.name ?? late.source.key)"
             } else if let due = dueWindow(state, hasEvents, survey.now, deployment) {
                 reason = "shard \(state.shard) has windows of \(due) to merge"
             } else {

@@ -83,7 +83,8 @@ enum CheckRules {
                 ? CheckLine(.ok, "slots", "all \(HashSlot.count) served")
                 : CheckLine(
                     .error, "slots",
-                    "\(covered) of \(HashSlot.count) served: `redis-cli --cluster fix` assigns the rest"
+                    "\(covered) of \(HashSlot.count) served: "
+                        + "`redis-cli --cluster fix` assigns the rest"
                 ))
         let timeouts = Set(facts.compactMap { $0.settings["cluster-node-timeout"] })
         if let timeout = timeouts.compactMap({ Int64($0) }).max() {
@@ -183,7 +184,8 @@ enum CheckRules {
         let unbounded = facts.contains { number($0, "maxmemory") == 0 }
         return CheckLine(
             .ok, "memory",
-            "at most \(percent) of \(unbounded ? "the host's memory (no maxmemory)" : "maxmemory") used"
+            "at most \(percent) used of "
+                + (unbounded ? "the host's memory (no maxmemory)" : "maxmemory")
         )
     }
 

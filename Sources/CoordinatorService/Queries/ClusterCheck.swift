@@ -27,8 +27,8 @@ public struct CheckLine: Sendable, Equatable {
     }
 }
 
-/// Looks whether a Redis can carry a deployment: cluster, modules, versions, memory, replicas, clocks,
-/// rights. Works on a server without cluster mode or modules, too: it says what is missing.
+/// Looks whether a Redis can carry a deployment: cluster, modules, versions, memory, replicas,
+/// clocks, rights. Works on a server without cluster mode or modules, too: it says what is missing.
 ///
 /// - Thread: loop only.
 @LoopActor public struct ClusterCheck {

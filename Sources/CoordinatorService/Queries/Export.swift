@@ -50,8 +50,8 @@ public struct WindowRow: Sendable {
         self.deployment = deployment
     }
 
-    /// Hands every row to `body`. A window that is being merged is shown once it is done; until then its
-    /// parts are there.
+    /// Hands every row to `body`. A window that is being merged is shown once it is done; until
+    /// then its parts are there.
     ///
     /// - Parameter isWanted: asked now and then; false ends the export early.
     /// - Returns: what was not answered; the rows handed out are right, but not all.
@@ -167,8 +167,8 @@ public struct WindowRow: Sendable {
 }
 
 extension ShardClient {
-    /// A PFCOUNT for each (record, window) of one tier. Keys of one window differ in the id alone, which is
-    /// written into the bytes of the key before: there are hundreds of thousands of them.
+    /// A PFCOUNT for each (record, window) of one tier. Keys of one window differ in the id alone,
+    /// which is written into the bytes of the key before: there are hundreds of thousands of them.
     func deviceCounts(
         _ tier: Tier, _ dimension: Dimension, _ records: [(id: RecordID, window: Int64)]
     ) -> [RedisCommand] {

@@ -118,8 +118,8 @@ public struct Answer<Value: Sendable>: Sendable {
 
     /// One record's figures; nil when nothing was ever counted for it.
     ///
-    /// - Errors: `.question` when no tier keeps the interval any more; `.redis` when its shard does not
-    ///   answer. Other shards are not asked: they hold nothing of it.
+    /// - Errors: `.question` when no tier keeps the interval any more; `.redis` when its shard does
+    ///   not answer. Other shards are not asked: they hold nothing of it.
     public func report(
         _ dimension: Dimension, _ id: RecordID, _ question: Interval
     ) async throws(ServiceError) -> Answer<FigureRow>? {
@@ -215,7 +215,8 @@ public struct Answer<Value: Sendable>: Sendable {
         }
     }
 
-    /// Unions over the windows; all of one record's keys lie in one slot, so Redis merges them itself.
+    /// Unions over the windows; all of one record's keys lie in one slot, so Redis merges them
+    /// itself.
     private func devices(
         _ dimension: Dimension, _ ids: [RecordID], _ pieces: [Interval.Piece], _ client: ShardClient
     ) async throws(ServiceError) -> [Int64] {
@@ -233,8 +234,9 @@ public struct Answer<Value: Sendable>: Sendable {
 
     // MARK: Choosing
 
-    /// Goes through the rows from the most pageviews on, names and filters them, and stops as soon as
-    /// none of the rest can be among the first: a record's devices never are shown as more than its views.
+    /// Goes through the rows from the most pageviews on, names and filters them, and stops as soon
+    /// as none of the rest can be among the first: a record's devices never are shown as more than
+    /// its views.
     private func choose(
         _ rows: [FigureRow], _ dimension: Dimension, _ filter: Filter, _ order: Order, _ count: Int,
         _ view: View

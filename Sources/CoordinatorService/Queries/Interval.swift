@@ -38,10 +38,11 @@ public struct Interval: Sendable, Equatable {
         let start: Int64
     }
 
-    /// The stored windows that hold the interval's figures in one shard: those of the tier where they
-    /// are done, and their parts, down to the base, where they are not yet.
+    /// The stored windows that hold the interval's figures in one shard: those of the tier where
+    /// they are done, and their parts, down to the base, where they are not yet.
     ///
-    /// - Invariant: every event lies in one piece at most, and in one exactly if it lies in the interval.
+    /// - Invariant: every event lies in one piece at most, and in one exactly if it lies in the
+    ///   interval.
     func pieces(in index: WindowIndex, _ ladder: Ladder) -> [Piece] {
         var pieces: [Piece] = []
         for tier in ladder.tiers[...self.tier.index] {

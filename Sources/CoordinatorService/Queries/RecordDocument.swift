@@ -52,7 +52,8 @@ struct RecordDocument: Sendable {
         }
     }
 
-    /// Reads the reply of JSON.GET over `namePath` alone: an array of one text; empty where there is none.
+    /// Reads the reply of JSON.GET over `namePath` alone: an array of one text; empty where there
+    /// is none.
     static func name(_ reply: RedisValue) -> String {
         guard let bytes = reply.bytes else { return "" }
         do {

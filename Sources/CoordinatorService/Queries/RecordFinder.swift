@@ -7,7 +7,8 @@ import RedisClient
 public struct RecordReference: Sendable, Equatable {
     public let dimension: Dimension
     public let id: RecordID
-    /// As it was understood: a website in its real spelling, `WEBSITE/section`, a page's URL or an id.
+    /// As it was understood: a website in its real spelling, `WEBSITE/section`, a page's URL or an
+    /// id.
     public let name: String
 
     public init(dimension: Dimension, id: RecordID, name: String) {
@@ -43,7 +44,8 @@ public struct RecordReference: Sendable, Equatable {
             }
         }
         throw .question(
-            "nothing was counted for a website \(name): `coordinator top websites --last 7d` lists some"
+            "nothing was counted for a website \(name): "
+                + "`coordinator top websites --last 7d` lists some"
         )
     }
 
@@ -93,7 +95,8 @@ public struct RecordReference: Sendable, Equatable {
         let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
             throw .question(
-                "sections of two websites may have one name: give --website NAME with --section \(name), "
+                "two websites may have a section of one name: give --website NAME "
+                    + "with --section \(name), "
                     + "or write it as WEBSITE/\(name)")
         }
         return (String(parts[0]), String(parts[1]))

@@ -4,8 +4,8 @@ import RedisClient
 
 /// One figure of one record over time.
 ///
-/// - Shape: pageviews are stored at the first merged tier only, sums of which give the coarser ones;
-///   unique devices do not add up and are stored at every merged tier.
+/// - Shape: pageviews are stored at the first merged tier only, sums of which give the coarser
+///   ones; unique devices do not add up and are stored at every merged tier.
 /// - Thread: loop only.
 @LoopActor public struct Series {
     /// One window's figure.
@@ -24,7 +24,8 @@ import RedisClient
         self.deployment = deployment
     }
 
-    /// The samples of the windows in an interval, oldest first. A window without a sample has no views.
+    /// The samples of the windows in an interval, oldest first. A window without a sample has no
+    /// views.
     ///
     /// Devices are shown as at most the pageviews, where those are known.
     ///

@@ -30,7 +30,9 @@ public struct StatusReport: Sendable {
         survey.now - node.heartbeatAt > NodeRecord.timeToLiveMilliseconds ? "lost" : "ready"
     }
 
-    @LoopActor public static func make(_ deployment: Deployment) async throws(ServiceError) -> StatusReport {
+    @LoopActor public static func make(_ deployment: Deployment) async throws(ServiceError)
+        -> StatusReport
+    {
         let survey = try await deployment.survey()
         let leader = try await deployment.leader()
         let nodes = try await deployment.nodes()
@@ -42,7 +44,9 @@ public struct StatusReport: Sendable {
         }.map { ShardID(rawValue: $0.offset) }
         var reasons: [String] = []
         if leader == nil { reasons.append("no leader: start a node with `coordinator run`") }
-        if leader != nil, !orphaned.isEmpty { reasons.append("\(orphaned.count) shards without an owner") }
+        if leader != nil, !orphaned.isEmpty {
+            reasons.append("\(orphaned.count) shards without an owner")
+        }
         if survey.isPartial { reasons.append("some masters did not answer") }
         let grace = deployment.settings.graceMilliseconds
         for tier in tiers where tier.tier.index > 0 {
@@ -64,8 +68,8 @@ public struct StatusReport: Sendable {
 /// How far one tier is, over all shards.
 public struct TierReport: Sendable {
     public let tier: Tier
-    /// The end of the last window that every shard has sealed and merged, ms; for the base, up to where
-    /// every shard holds every source.
+    /// The end of the last window that every shard has sealed and merged, ms; for the base, up to
+    /// where every shard holds every source.
     public let sealedTo: Int64?
     public let lagMilliseconds: Int64?
     /// Windows that are kept; nil when not all shards answered.
@@ -87,9 +91,12 @@ public struct TierReport: Sendable {
                 let replies = try await client.pipeline(
                     tiers.map {
                         RedisCommand(
-                            "ZRANGE", .init(RedisKeys.windows($0, client.tag)), "0", "-1", isRepeatable: true)
+                            "ZRANGE", .init(RedisKeys.windows($0, client.tag)), "0", "-1",
+                            isRepeatable: true)
                     })
-                return replies.map { Set(($0.items ?? []).compactMap { $0.text.flatMap(Int64.init) }) }
+                return replies.map {
+                    Set(($0.items ?? []).compactMap { $0.text.flatMap(Int64.init) })
+                }
             } catch {
                 // Who did not answer is in the survey already.
                 return nil
@@ -101,7 +108,8 @@ public struct TierReport: Sendable {
             let known = counts.compactMap { $0 }
             let windows = known.reduce(into: Set<Int64>()) { $0.formUnion($1[tier.index]) }
             return TierReport(
-                tier: tier, sealedTo: sealed, lagMilliseconds: sealed.map { max(0, survey.now - $0) },
+                tier: tier, sealedTo: sealed,
+                lagMilliseconds: sealed.map { max(0, survey.now - $0) },
                 windows: known.count == states.count ? Int64(windows.count) : nil,
                 open: survey.started.count { $0.open?.tier == tier.index + 1 })
         }
@@ -125,7 +133,8 @@ public struct SourceReport: Sendable {
         switch record.kind {
         case .live: "live"
         case .import:
-            record.isSettled || record.confirmedAt != nil ? "settled" : record.isFinished ? "finished" : "open"
+            record.isSettled || record.confirmedAt != nil
+                ? "settled" : record.isFinished ? "finished" : "open"
         }
     }
 
@@ -140,7 +149,9 @@ public struct SourceReport: Sendable {
             let stream = SourceStream(deployment.cluster, record)
             let last = try await stream.lastEntry()
             let lag: Int64? =
-                if let last, let readTo, readTo < last { try await stream.count(after: readTo) } else { 0 }
+                if let last, let readTo, readTo < last {
+                    try await stream.count(after: readTo)
+                } else { 0 }
             reports.append(
                 SourceReport(
                     record: record, readTo: readTo, lastID: last, lag: lag, read: ledger.read,

@@ -16,7 +16,8 @@ public struct Survey: Sendable {
     /// The shards that have been started.
     public var started: [ShardState] { states.compactMap { $0 }.filter { $0.stamp != nil } }
 
-    /// The end of the last window that all shards have sealed and merged, ms; nil before the first claim.
+    /// The end of the last window that all shards have sealed and merged, ms; nil before the first
+    /// claim.
     public func doneTo(_ tier: Tier) -> Int64? {
         guard started.count == states.count else { return nil }
         return started.map { $0.done[tier.name] ?? 0 }.min()
@@ -30,7 +31,8 @@ public struct Survey: Sendable {
     }
 
     /// Sums of one source's ledger over all shards.
-    public func ledger(of source: String) -> (read: Int64, counted: Int64, refused: [String: Int64]) {
+    public func ledger(of source: String) -> (read: Int64, counted: Int64, refused: [String: Int64])
+    {
         var total: (read: Int64, counted: Int64, refused: [String: Int64]) = (0, 0, [:])
         for state in started {
             total.read += state.read[source] ?? 0
@@ -92,7 +94,8 @@ extension Deployment {
     public func leader() async throws(ServiceError) -> LeaderReport? {
         guard let held = try await Lease.holder(cluster) else { return nil }
         return LeaderReport(
-            node: held.node, term: held.token.text, since: Int64(clamping: held.token.microseconds / 1_000),
+            node: held.node, term: held.token.text,
+            since: Int64(clamping: held.token.microseconds / 1_000),
             leaseRemainingMilliseconds: held.remainingMilliseconds)
     }
 }

@@ -24,11 +24,12 @@ struct WindowIndex: Sendable {
         }
     }
 
-    /// Whether nothing of the tier within a stretch has expired in this shard, so that a window that is
-    /// not there had no events.
+    /// Whether nothing of the tier within a stretch has expired in this shard, so that a window
+    /// that is not there had no events.
     ///
-    /// A window has no expiry until the one that it is part of is done. A window that only an import keeps
-    /// may also be one that had ended before: then a coarser one is there without a single part.
+    /// A window has no expiry until the one that it is part of is done. A window that only an
+    /// import keeps may also be one that had ended before: then a coarser one is there without a
+    /// single part.
     ///
     /// - Units: ms since 1970, half-open; `now` is the server's clock.
     func keeps(
@@ -95,7 +96,8 @@ extension ShardClient {
 }
 
 extension Array where Element: Comparable {
-    /// The first index whose element satisfies `predicate`, in an array where such elements are last.
+    /// The first index whose element satisfies `predicate`, in an array where such elements are
+    /// last.
     func partitionPoint(_ predicate: (Element) -> Bool) -> Int {
         var low = 0
         var high = count

@@ -2,14 +2,14 @@ import CoordinatorCore
 public import EventLoop
 import RedisClient
 
-/// Checks that what must hold in a deployment does: conservation in every kept window, the ledger of
-/// every source, owners, tokens, progress and watermarks of every shard.
+/// Checks that what must hold in a deployment does: conservation in every kept window, the ledger
+/// of every source, owners, tokens, progress and watermarks of every shard.
 ///
-/// Nothing is stopped for it, so what looks wrong may only have been read at two moments. It is read
-/// again, and accused only when it is wrong each time.
+/// Nothing is stopped for it, so what looks wrong may only have been read at two moments. It is
+/// read again, and accused only when it is wrong each time.
 ///
-/// - Not guaranteed: that windows which expired naturally before an import, and were made again by its
-///   late events, are compared with their parents: they hold the import's events only.
+/// - Not guaranteed: that windows which expired naturally before an import, and were made again by
+///   its late events, are compared with their parents: they hold the import's events only.
 /// - Thread: loop only.
 @LoopActor public struct Audit {
     /// More would tell nobody more.
@@ -114,7 +114,8 @@ import RedisClient
         return await gather(shards.count, limit: Self.concurrency) { place in
             let client = ShardClient(deployment, shards[place])
             do throws(ServiceError) {
-                // The lists first: a rotation that ends meanwhile has none any more when its state says so.
+                // The lists first: a rotation that ends meanwhile has none any more when its state
+                // says so.
                 let commands =
                     Dimension.counted.map {
                         RedisCommand(

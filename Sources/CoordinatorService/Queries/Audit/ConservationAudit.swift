@@ -4,9 +4,9 @@ import RedisClient
 
 /// In every window, pages, sections and websites have the same pageviews over all shards together.
 ///
-/// Shards are read one after the other while events go on. Where sums differ they are read again with the
-/// watermarks, what a shard has not taken yet is added from the streams, and only what differs in the same
-/// way twice is accused.
+/// Shards are read one after the other while events go on. Where sums differ they are read again
+/// with the watermarks, what a shard has not taken yet is added from the streams, and only what
+/// differs in the same way twice is accused.
 ///
 /// - Thread: loop only.
 @LoopActor struct ConservationAudit {

@@ -2,8 +2,8 @@ import CoordinatorCore
 
 /// Whether a window can be compared with its parts: only while none of them has expired.
 ///
-/// - Shape: parts of one window get their expiry in one step, from the end of each or, if later, from the
-///   start of the import that brought them; `expiries` holds what they got.
+/// - Shape: parts of one window get their expiry in one step, from the end of each or, if later,
+///   from the start of the import that brought them; `expiries` holds what they got.
 struct PartsAudit {
     let ladder: Ladder
     /// ms.

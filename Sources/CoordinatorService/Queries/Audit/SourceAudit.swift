@@ -4,9 +4,10 @@ import RedisClient
 
 /// The ledger of every source, and whether its watermarks can be true.
 ///
-/// Shards hold a source up to different entries at any moment. What lies between the lowest and the highest
-/// watermark is read from the stream once more, by the same rules as the readers', and added for the shards
-/// that have not taken it: then the ledger balances exactly, whatever is under way.
+/// Shards hold a source up to different entries at any moment. What lies between the lowest and the
+/// highest watermark is read from the stream once more, by the same rules as the readers', and
+/// added for the shards that have not taken it: then the ledger balances exactly, whatever is under
+/// way.
 ///
 /// - Thread: loop only.
 @LoopActor struct SourceAudit {
@@ -79,7 +80,8 @@ import RedisClient
                 violations.append(
                     Violation(
                         .ledger,
-                        "\(source.key): \(read) entries read, \(sums.counted &+ pending.counted) counted and "
+                        "\(source.key): \(read) entries read, "
+                            + "\(sums.counted &+ pending.counted) counted and "
                             + "\(refused &+ pending.refused) refused"
                             + (pending.entries > 0
                                 ? " (\(pending.entries) of them on the way)" : "")))
@@ -197,7 +199,8 @@ import RedisClient
 }
 
 extension SourceStream {
-    /// The last id that was ever given, and up to where entries were trimmed; nil where there is none.
+    /// The last id that was ever given, and up to where entries were trimmed; nil where there is
+    /// none.
     func end() async throws(ServiceError) -> (last: StreamID?, trimmed: StreamID?) {
         let replies: [RedisValue]
         do throws(RedisError) {

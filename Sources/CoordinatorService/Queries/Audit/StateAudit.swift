@@ -99,7 +99,8 @@ struct StateAudit {
                 found.append(
                     Violation(
                         .rotation,
-                        "shard \(shard) has records still to merge (\(lists)), and no rotation under way"
+                        "shard \(shard) has records still to merge (\(lists)), "
+                            + "and no rotation under way"
                     ))
             }
             if fields["collected"] != nil {
