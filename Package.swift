@@ -1,7 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Every target is held to the same rules: Swift 6 mode, no warnings, imports that say what they share.
+/// Every target is held to the same rules: Swift 6 mode, no warnings, imports that say what they
+/// share.
 let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
@@ -27,8 +28,10 @@ let package = Package(
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
 
         .target(name: "CoordinatorCore", swiftSettings: hotPath),
-        .target(name: "Hashing", dependencies: ["CCrypto", "CoordinatorCore"], swiftSettings: hotPath),
-        .target(name: "EventLoop", dependencies: ["CLibuv", "CoordinatorCore"], swiftSettings: hotPath),
+        .target(
+            name: "Hashing", dependencies: ["CCrypto", "CoordinatorCore"], swiftSettings: hotPath),
+        .target(
+            name: "EventLoop", dependencies: ["CLibuv", "CoordinatorCore"], swiftSettings: hotPath),
         .target(
             name: "RedisClient",
             dependencies: ["CHiredis", "CLibuv", "EventLoop", "CoordinatorCore", "Hashing"],
@@ -36,21 +39,27 @@ let package = Package(
         .target(
             name: "ImportFormats", dependencies: ["CZlib", "CoordinatorCore", "Hashing"],
             swiftSettings: hotPath),
-        .target(name: "TrafficGenerator", dependencies: ["CoordinatorCore"], swiftSettings: hotPath),
+        .target(
+            name: "TrafficGenerator", dependencies: ["CoordinatorCore"], swiftSettings: hotPath),
         .target(name: "Terminal", swiftSettings: strict),
         .target(
             name: "CoordinatorService",
-            dependencies: ["CoordinatorCore", "EventLoop", "Hashing", "ImportFormats", "RedisClient"],
+            dependencies: [
+                "CoordinatorCore", "EventLoop", "Hashing", "ImportFormats", "RedisClient",
+            ],
             resources: [.embedInCode("Scripts")], swiftSettings: hotPath),
         .executableTarget(
-            name: "coordinator", dependencies: [
-                "CoordinatorCore", "CoordinatorService", "EventLoop", "ImportFormats", "RedisClient", "Terminal",
+            name: "coordinator",
+            dependencies: [
+                "CoordinatorCore", "CoordinatorService", "EventLoop", "ImportFormats",
+                "RedisClient", "Terminal",
             ],
             path: "Sources/CoordinatorCLI", swiftSettings: strict),
         .executableTarget(
             name: "coordinator-bench",
             dependencies: [
-                "CoordinatorCore", "CoordinatorService", "EventLoop", "Hashing", "RedisClient", "Terminal",
+                "CoordinatorCore", "CoordinatorService", "EventLoop", "Hashing", "RedisClient",
+                "Terminal",
                 "TrafficGenerator",
             ],
             path: "Sources/CoordinatorBench", swiftSettings: hotPath),
@@ -60,11 +69,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
         .testTarget(
-            name: "RedisClientTests", dependencies: ["RedisClient", "EventLoop"], swiftSettings: strict),
+            name: "RedisClientTests", dependencies: ["RedisClient", "EventLoop"],
+            swiftSettings: strict),
         .testTarget(
             name: "ImportFormatsTests", dependencies: ["ImportFormats"], swiftSettings: strict),
         .testTarget(
-            name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator"], swiftSettings: strict),
+            name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator"], swiftSettings: strict
+        ),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
         .testTarget(
             name: "CoordinatorServiceTests",

@@ -23,7 +23,9 @@ import RedisClient
             let record = event.records[index % perEvent / perRecord]
             let shard = layout.shard(of: record.id).rawValue
             let minute = event.time - event.time % 60_000
-            return (command(index % perRecord, event, record, tags[shard], minute, kind), slots[shard])
+            return (
+                command(index % perRecord, event, record, tags[shard], minute, kind), slots[shard]
+            )
         }
     }
 
@@ -66,28 +68,38 @@ import RedisClient
         (
             "W", "J::W:",
             [
-                "$.id", "AS", "id", "TAG", "$.name", "AS", "name", "TAG", "$.last_visited", "AS", "last_visited",
-                "NUMERIC", "SORTABLE", "$.sections[*].id", "AS", "section_id", "TAG", "$.sections[*].name", "AS",
+                "$.id", "AS", "id", "TAG", "$.name", "AS", "name", "TAG", "$.last_visited", "AS",
+                "last_visited",
+                "NUMERIC", "SORTABLE", "$.sections[*].id", "AS", "section_id", "TAG",
+                "$.sections[*].name", "AS",
                 "section_name", "TAG", "$.pages[*].id", "AS", "page_id", "TAG",
             ]
         ),
         (
             "S", "J::S:",
             [
-                "$.id", "AS", "id", "TAG", "$.name", "AS", "name", "TAG", "SEPARATOR", "/", "$.levels.level_0", "AS",
-                "level_0", "TAG", "$.levels.level_1", "AS", "level_1", "TAG", "$.last_visited", "AS", "last_visited",
-                "NUMERIC", "SORTABLE", "$.website.id", "AS", "website_id", "TAG", "$.website.name", "AS",
+                "$.id", "AS", "id", "TAG", "$.name", "AS", "name", "TAG", "SEPARATOR", "/",
+                "$.levels.level_0", "AS",
+                "level_0", "TAG", "$.levels.level_1", "AS", "level_1", "TAG", "$.last_visited",
+                "AS", "last_visited",
+                "NUMERIC", "SORTABLE", "$.website.id", "AS", "website_id", "TAG", "$.website.name",
+                "AS",
                 "website_name", "TAG",
             ]
         ),
         (
             "P", "J::P:",
             [
-                "$.id", "AS", "id", "TAG", "$.url", "AS", "url", "TEXT", "$.metadata.title", "AS", "title", "TEXT",
-                "$.metadata.kicker", "AS", "kicker", "TEXT", "$.last_visited", "AS", "last_visited", "NUMERIC",
-                "SORTABLE", "$.website.id", "AS", "website_id", "TAG", "$.website.name", "AS", "website_name", "TAG",
-                "$.section.id", "AS", "section_id", "TAG", "$.section.name", "AS", "section_name", "TAG", "SEPARATOR",
-                "/", "$.section.levels.level_0", "AS", "section_level_0", "TAG", "$.section.levels.level_1", "AS",
+                "$.id", "AS", "id", "TAG", "$.url", "AS", "url", "TEXT", "$.metadata.title", "AS",
+                "title", "TEXT",
+                "$.metadata.kicker", "AS", "kicker", "TEXT", "$.last_visited", "AS", "last_visited",
+                "NUMERIC",
+                "SORTABLE", "$.website.id", "AS", "website_id", "TAG", "$.website.name", "AS",
+                "website_name", "TAG",
+                "$.section.id", "AS", "section_id", "TAG", "$.section.name", "AS", "section_name",
+                "TAG", "SEPARATOR",
+                "/", "$.section.levels.level_0", "AS", "section_level_0", "TAG",
+                "$.section.levels.level_1", "AS",
                 "section_level_1", "TAG",
             ]
         ),
@@ -95,7 +107,10 @@ import RedisClient
 
     static func create(_ bench: BenchCluster) async throws(BenchError) {
         try await each(bench) { name, definition in
-            ["FT.CREATE", .init(name), "ON", "JSON", "PREFIX", "1", .init(definition.prefix), "SCHEMA"]
+            [
+                "FT.CREATE", .init(name), "ON", "JSON", "PREFIX", "1", .init(definition.prefix),
+                "SCHEMA",
+            ]
                 + definition.schema.map { RedisArgument($0) }
         }
     }
@@ -109,7 +124,9 @@ import RedisClient
         _ command: (String, (name: String, prefix: String, schema: [String])) -> [RedisArgument]
     ) async throws(BenchError) {
         for master in bench.cluster.masters {
-            guard let first = master.slots.first?.lowerBound, let slot = HashSlot(rawValue: UInt16(first)) else { continue }
+            guard let first = master.slots.first?.lowerBound,
+                let slot = HashSlot(rawValue: UInt16(first))
+            else { continue }
             for definition in definitions {
                 let name = "I::\(definition.name):{\(ShardLayout.tag(inSlot: slot))}::"
                 do throws(RedisError) {

@@ -6,7 +6,8 @@ import Terminal
 
 /// A deployment in the cluster under measurement, and the nodes that work on it.
 @LoopActor struct BenchDeployment {
-    /// An open import holds rotation back, which would be measured with ingest; its mark holds for this long.
+    /// An open import holds rotation back, which would be measured with ingest; its mark holds for
+    /// this long.
     private static let heldForMilliseconds: Int64 = 3_600_000
     private static let hold = "ST:IMPORT::bench::"
 
@@ -36,7 +37,9 @@ import Terminal
 
     /// Lets rotation begin.
     func release() async throws(BenchError) {
-        try await perform { () async throws(ServiceError) in _ = try await registry.forget(Self.hold) }
+        try await perform { () async throws(ServiceError) in
+            _ = try await registry.forget(Self.hold)
+        }
     }
 
     /// A node as `coordinator run` runs it, started.
@@ -44,7 +47,8 @@ import Terminal
         let log = NodeLog(node: "bench", lowest: .warning) {
             CoordinatorBench.write($0, to: .standardError())
         }
-        let runner = NodeRunner(Node(bench.cluster, Node.Options(name: "bench", host: "bench"), log: log))
+        let runner = NodeRunner(
+            Node(bench.cluster, Node.Options(name: "bench", host: "bench"), log: log))
         runner.start()
         return runner
     }
@@ -58,7 +62,9 @@ import Terminal
 
     /// Waits until no window is due any more.
     func untilRotated() async throws(BenchError) {
-        try await poll { () async throws(ServiceError) in try await Backlog.measure(deployment).isEmpty }
+        try await poll { () async throws(ServiceError) in
+            try await Backlog.measure(deployment).isEmpty
+        }
     }
 
     /// Waits until no visit waits to be written to its document.
@@ -68,7 +74,8 @@ import Terminal
         try await poll { () async throws(ServiceError) in
             do throws(RedisError) {
                 for key in keys
-                where try await cluster.call("ZCARD", .init(key), slot: HashSlot(key: key)).int != 0 { return false }
+                where try await cluster.call("ZCARD", .init(key), slot: HashSlot(key: key)).int != 0
+                { return false }
                 return true
             } catch {
                 throw .redis(error)
@@ -76,7 +83,9 @@ import Terminal
         }
     }
 
-    private func poll(_ isDone: @LoopActor () async throws(ServiceError) -> Bool) async throws(BenchError) {
+    private func poll(_ isDone: @LoopActor () async throws(ServiceError) -> Bool)
+        async throws(BenchError)
+    {
         while true {
             do throws(ServiceError) { if try await isDone() { return } } catch {
                 throw BenchError(message: "\(error)")
@@ -85,7 +94,9 @@ import Terminal
         }
     }
 
-    private func perform(_ body: @LoopActor () async throws(ServiceError) -> Void) async throws(BenchError) {
+    private func perform(_ body: @LoopActor () async throws(ServiceError) -> Void)
+        async throws(BenchError)
+    {
         do throws(ServiceError) { try await body() } catch { throw BenchError(message: "\(error)") }
     }
 }
@@ -103,7 +114,8 @@ import Terminal
     func start() {
         spawn {
             do throws(ServiceError) { try await self.node.run() } catch {
-                CoordinatorBench.write("coordinator-bench: the node ended: \(error)\n", to: .standardError())
+                CoordinatorBench.write(
+                    "coordinator-bench: the node ended: \(error)\n", to: .standardError())
             }
             self.hasEnded = true
             self.waiter?.resume()

@@ -8,7 +8,8 @@ enum BenchModel {
         commands: [
             Command(
                 "generate", summary: "seeded events as ndjson on standard output",
-                description: "The same options give the same bytes on every machine.", options: traffic),
+                description: "The same options give the same bytes on every machine.",
+                options: traffic),
             Command(
                 "ingest", summary: "events a second and Redis CPU an event, against raw commands",
                 options: redis + traffic + [
@@ -20,7 +21,8 @@ enum BenchModel {
                 "rotate", summary: "records a second of rotation, against bare commands",
                 options: redis + traffic),
             Command(
-                "read", summary: "latencies of the questions, and bytes of a page", options: redis + traffic),
+                "read", summary: "latencies of the questions, and bytes of a page",
+                options: redis + traffic),
         ],
         globalOptions: [
             Option(
@@ -33,7 +35,8 @@ enum BenchModel {
             "redis-url", .value(.text), valueName: "URL", isRepeatable: true,
             environment: ["COORDINATOR_REDIS_URL", "REDIS_URL"], group: "Redis",
             help: "the cluster to use"),
-        Option("flush", group: "Redis", help: "empty the cluster first; it must be empty otherwise"),
+        Option(
+            "flush", group: "Redis", help: "empty the cluster first; it must be empty otherwise"),
     ]
 
     private static func share(_ name: String, _ help: String) -> Option {
@@ -49,13 +52,19 @@ enum BenchModel {
         Option(
             "start", .value(.time), valueName: "TIME", group: "Traffic",
             help: "when they begin; default 2024-07-24T06:00:00Z"),
-        Option("span", .value(.span), valueName: "SPAN", default: "24h", group: "Traffic", help: "over how long"),
-        Option("sites", .value(.count(1...64)), valueName: "N", default: "4", group: "Traffic", help: "websites"),
         Option(
-            "sections", .value(.count(1...10_000)), valueName: "N", default: "200", group: "Traffic",
+            "span", .value(.span), valueName: "SPAN", default: "24h", group: "Traffic",
+            help: "over how long"),
+        Option(
+            "sites", .value(.count(1...64)), valueName: "N", default: "4", group: "Traffic",
+            help: "websites"),
+        Option(
+            "sections", .value(.count(1...10_000)), valueName: "N", default: "200",
+            group: "Traffic",
             help: "sections"),
         Option(
-            "pages", .value(.count(1...10_000_000)), valueName: "N", default: "20000", group: "Traffic",
+            "pages", .value(.count(1...10_000_000)), valueName: "N", default: "20000",
+            group: "Traffic",
             help: "pages"),
         Option(
             "devices", .value(.count(1...100_000_000)), valueName: "N", default: "40000",
@@ -63,7 +72,9 @@ enum BenchModel {
         Option(
             "exponent", .value(.text), valueName: "S", default: "1.0", group: "Traffic",
             help: "how steeply pages fall off (Zipf)"),
-        Option("seed", .value(.count(0...Int64.max)), valueName: "N", default: "1", group: "Traffic", help: "the seed"),
+        Option(
+            "seed", .value(.count(0...Int64.max)), valueName: "N", default: "1", group: "Traffic",
+            help: "the seed"),
         share("late", "events that arrive up to 2 h late"),
         share("duplicate", "events sent twice"),
         share("malformed", "events that will be refused"),

@@ -13,7 +13,9 @@ import Terminal
     init(_ arguments: ParsedArguments) async throws(BenchError) {
         do throws(RedisError) {
             let urls = arguments.texts("redis-url")
-            guard !urls.isEmpty else { throw RedisError.configuration("name the cluster with --redis-url or REDIS_URL") }
+            guard !urls.isEmpty else {
+                throw RedisError.configuration("name the cluster with --redis-url or REDIS_URL")
+            }
             var configuration = try RedisConfiguration(urls: urls)
             configuration.commandTimeout = .seconds(60)
             cluster = RedisCluster(configuration)
@@ -24,7 +26,8 @@ import Terminal
                 for master in cluster.masters {
                     let size = try await cluster.call("DBSIZE", on: master.endpoint)
                     guard size.int == 0 else {
-                        throw RedisError.configuration("\(master.endpoint) is not empty: --flush empties the cluster")
+                        throw RedisError.configuration(
+                            "\(master.endpoint) is not empty: --flush empties the cluster")
                     }
                 }
             }
@@ -34,7 +37,9 @@ import Terminal
     }
 
     func flush() async throws(RedisError) {
-        for master in cluster.masters { _ = try await cluster.call("FLUSHALL", on: master.endpoint) }
+        for master in cluster.masters {
+            _ = try await cluster.call("FLUSHALL", on: master.endpoint)
+        }
     }
 
     /// CPU that all masters have used, in seconds.
@@ -67,7 +72,9 @@ import Terminal
     }
 
     /// Runs a body and measures wall time, this process's and Redis's CPU, in seconds.
-    func measure(_ body: @LoopActor () async throws(BenchError) -> Void) async throws(BenchError) -> Cost {
+    func measure(_ body: @LoopActor () async throws(BenchError) -> Void) async throws(BenchError)
+        -> Cost
+    {
         let redis = try await redisCPU()
         let own = ProcessCost.cpu()
         let began = loopNow()
@@ -84,7 +91,8 @@ import Terminal
 
     /// Sends commands without waiting for each, at most `depth` under way.
     func pipeline(
-        _ count: Int, depth: Int = 4_000, _ command: @escaping @LoopActor (Int) -> (RedisCommand, HashSlot)
+        _ count: Int, depth: Int = 4_000,
+        _ command: @escaping @LoopActor (Int) -> (RedisCommand, HashSlot)
     ) async throws(BenchError) {
         let box = PipelineBox()
         var next = 0
@@ -97,7 +105,9 @@ import Terminal
             box.underWay += 1
             cluster.send(bytes, slot: slot) { result in
                 box.underWay -= 1
-                if case .failure(let error) = result, box.failure == nil { box.failure = "\(error)" }
+                if case .failure(let error) = result, box.failure == nil {
+                    box.failure = "\(error)"
+                }
                 if case .success(let reply) = result, reply.kind == .error, box.failure == nil {
                     box.failure = "\(reply.decoded())"
                 }
@@ -152,18 +162,29 @@ struct BenchReport {
 
     func show(_ arguments: ParsedArguments) {
         var table = Table([
-            TableColumn("MEASURED", isElastic: true), TableColumn("FIGURE", .trailing), TableColumn("UNIT"),
+            TableColumn("MEASURED", isElastic: true), TableColumn("FIGURE", .trailing),
+            TableColumn("UNIT"),
             TableColumn("REMARK", isElastic: true),
         ])
         for row in rows {
-            let digits = row.value >= 1_000 ? NumberText.grouped(Int64(row.value)) : NumberText.decimal(row.value)
-            table.append([TableCell(row.name), TableCell(digits), TableCell(row.unit), TableCell(row.remark)])
+            let digits =
+                row.value >= 1_000
+                ? NumberText.grouped(Int64(row.value)) : NumberText.decimal(row.value)
+            table.append([
+                TableCell(row.name), TableCell(digits), TableCell(row.unit), TableCell(row.remark),
+            ])
         }
         let value = JSONValue.object(
-            rows.map { .init($0.name, .object([.init("value", .number($0.value)), .init("unit", .string($0.unit))])) })
-        let terminal = TerminalInfo(descriptor: STDOUT_FILENO, environment: ProcessEnvironment.read())
+            rows.map {
+                .init(
+                    $0.name,
+                    .object([.init("value", .number($0.value)), .init("unit", .string($0.unit))]))
+            })
+        let terminal = TerminalInfo(
+            descriptor: STDOUT_FILENO, environment: ProcessEnvironment.read())
         let style = RenderingStyle(
-            format: OutputFormat(rawValue: arguments.requiredText("output")) ?? .table, width: max(100, terminal.width))
+            format: OutputFormat(rawValue: arguments.requiredText("output")) ?? .table,
+            width: max(100, terminal.width))
         CoordinatorBench.write(Document(value, table: table).text(style), to: .standardOutput())
     }
 }

@@ -2,7 +2,8 @@ import EventLoop
 import Glibc
 import Terminal
 
-/// Benchmarks and the traffic they run on. Figures are ratios to something measured in the same run.
+/// Benchmarks and the traffic they run on. Figures are ratios to something measured in the same
+/// run.
 @main enum CoordinatorBench {
     static func main() {
         OutputWriter.ignoreBrokenPipes()

@@ -3,8 +3,8 @@ import EventLoop
 import RedisClient
 import Terminal
 
-/// Ingest of a full stream by one node, against the same effects as raw pipelined commands for each event,
-/// on the same cluster in the same run.
+/// Ingest of a full stream by one node, against the same effects as raw pipelined commands for each
+/// event, on the same cluster in the same run.
 @LoopActor struct IngestBench {
     private let arguments: ParsedArguments
 
@@ -30,7 +30,8 @@ import Terminal
         }
         add("(b) 3 HINCRBY + 3 PFADD + 3 HSET", b, sample.count, &report)
         compare(&report)
-        report.add("peak memory of this process", Double(ProcessCost.peakMemory()) / 1_048_576, "MiB")
+        report.add(
+            "peak memory of this process", Double(ProcessCost.peakMemory()) / 1_048_576, "MiB")
         report.show(arguments)
         await bench.cluster.close()
     }
@@ -39,18 +40,26 @@ import Terminal
         NumberText.decimal(seconds / events * 1e6)
     }
 
-    private func add(_ name: String, _ cost: BenchCluster.Cost, _ events: Int, _ report: inout BenchReport) {
+    private func add(
+        _ name: String, _ cost: BenchCluster.Cost, _ events: Int, _ report: inout BenchReport
+    ) {
         report.add(name, Double(events) / cost.wall, "events/s")
         report.add(name + ": Redis", cost.redis / Double(events) * 1e6, "µs/event")
     }
 
     private func compare(_ report: inout BenchReport) {
         func figure(_ name: String) -> Double { report.rows.first { $0.name == name }?.value ?? 0 }
-        let a = "(a) 3 HINCRBY + 3 PFADD + 3 JSON.SET, indexed", b = "(b) 3 HINCRBY + 3 PFADD + 3 HSET"
-        report.add("ours to (a), events/s", figure("ours") / figure(a), "×", "15 or more is the aim")
+        let a = "(a) 3 HINCRBY + 3 PFADD + 3 JSON.SET, indexed"
+        let b = "(b) 3 HINCRBY + 3 PFADD + 3 HSET"
+        report.add(
+            "ours to (a), events/s", figure("ours") / figure(a), "×", "15 or more is the aim")
         report.add("ours to (b), events/s", figure("ours") / figure(b), "×", "3 or more is the aim")
-        report.add("ours to (a), Redis CPU", figure("ours: Redis") / figure(a + ": Redis"), "×", "0.1 or less is the aim")
-        report.add("ours to (b), Redis CPU", figure("ours: Redis") / figure(b + ": Redis"), "×", "0.5 or less is the aim")
+        report.add(
+            "ours to (a), Redis CPU", figure("ours: Redis") / figure(a + ": Redis"), "×",
+            "0.1 or less is the aim")
+        report.add(
+            "ours to (b), Redis CPU", figure("ours: Redis") / figure(b + ": Redis"), "×",
+            "0.5 or less is the aim")
     }
 
     private func readPlainly(_ bench: BenchCluster, _ workload: Workload) async throws(BenchError) {
@@ -58,7 +67,8 @@ import Terminal
         let slot = HashSlot(key: Workload.source)
         while from < workload.lastID {
             let command = RedisCommand(
-                "XRANGE", .init(Workload.source), .init("(\(from)"), "+", "COUNT", "1000", isRepeatable: true)
+                "XRANGE", .init(Workload.source), .init("(\(from)"), "+", "COUNT", "1000",
+                isRepeatable: true)
             let last: StreamID? = await withCheckedContinuation { continuation in
                 bench.cluster.send(command, slot: slot, lane: .reading) { result in
                     guard case .success(let reply) = result, reply.count > 0 else {
@@ -68,7 +78,9 @@ import Terminal
                     continuation.resume(returning: id)
                 }
             }
-            guard let last else { throw BenchError(message: "the stream ended before its last entry") }
+            guard let last else {
+                throw BenchError(message: "the stream ended before its last entry")
+            }
             from = last
         }
     }
@@ -110,7 +122,8 @@ import Terminal
         }
         report.add(
             "ours: Redis", (cost.redis + rest.redis) / events * 1e6, "µs/event",
-            "\(micros(cost.redis, events)) until counted, the rest for visits of documents a minute later")
+            "\(micros(cost.redis, events)) until counted, the rest for visits a minute later"
+        )
         await node.stop()
     }
 }

@@ -30,18 +30,23 @@ import Terminal
         try await BareRotation.makeSeries(bench, deployed.deployment, windows)
         try await deployed.release()
         let node = deployed.startNode(bench)
-        let ours = try await bench.measure { () async throws(BenchError) in try await deployed.untilRotated() }
+        let ours = try await bench.measure { () async throws(BenchError) in
+            try await deployed.untilRotated()
+        }
         await node.stop()
 
         var report = BenchReport()
-        report.add("records × windows", records, "", "\(windows.count) windows of a shard and dimension")
+        report.add(
+            "records × windows", records, "", "\(windows.count) windows of a shard and dimension")
         report.add("bare PFMERGE + ZUNIONSTORE", records / bare.wall, "records/s")
         report.add("bare: Redis", bare.redis / records * 1e6, "µs/record")
-        report.add("ours", records / ours.wall, "records/s", "with counts, series, expiries, fences")
+        report.add(
+            "ours", records / ours.wall, "records/s", "with counts, series, expiries, fences")
         report.add("ours: Redis", ours.redis / records * 1e6, "µs/record")
         report.add("ours to bare, records/s", bare.wall / ours.wall, "×", "0.6 or more is the aim")
         report.add("ours to bare, Redis CPU", ours.redis / bare.redis, "×")
-        report.add("peak memory of this process", Double(ProcessCost.peakMemory()) / 1_048_576, "MiB")
+        report.add(
+            "peak memory of this process", Double(ProcessCost.peakMemory()) / 1_048_576, "MiB")
         report.show(arguments)
         await bench.cluster.close()
     }
@@ -72,7 +77,9 @@ import Terminal
                 for tier in deployment.ladder.tiers.dropFirst() {
                     let finer = deployment.ladder.tiers[tier.index - 1]
                     var merged: [Int64: Set<RecordID>] = [:]
-                    for (start, ids) in below { merged[tier.start(of: start), default: []].formUnion(ids) }
+                    for (start, ids) in below {
+                        merged[tier.start(of: start), default: []].formUnion(ids)
+                    }
                     for (start, ids) in merged.sorted(by: { $0.key < $1.key }) {
                         let children = below.keys.filter { tier.start(of: $0) == start }.sorted()
                         windows.append(
@@ -87,9 +94,13 @@ import Terminal
         return windows.filter { !$0.ids.isEmpty }.sorted { $0.tier.index < $1.tier.index }
     }
 
-    private static func starts(_ deployment: Deployment, _ tag: String) async throws(BenchError) -> [Int64] {
+    private static func starts(_ deployment: Deployment, _ tag: String) async throws(BenchError)
+        -> [Int64]
+    {
         let key = RedisKeys.windows(deployment.ladder.base, tag)
-        return try await ask(deployment, ["ZRANGE", .init(key), "0", "-1"], key).compactMap { $0.int }
+        return try await ask(deployment, ["ZRANGE", .init(key), "0", "-1"], key).compactMap {
+            $0.int
+        }
     }
 
     private static func ids(
@@ -106,13 +117,15 @@ import Terminal
         _ deployment: Deployment, _ arguments: [RedisArgument], _ key: String
     ) async throws(BenchError) -> [RedisValue] {
         do throws(RedisError) {
-            return try await deployment.cluster.call(arguments, slot: HashSlot(key: key)).items ?? []
+            return try await deployment.cluster.call(arguments, slot: HashSlot(key: key)).items
+                ?? []
         } catch {
             throw BenchError(message: "\(error)")
         }
     }
 
-    /// Where the bare commands write, and read once they have written: never what the coordinator reads.
+    /// Where the bare commands write, and read once they have written: never what the coordinator
+    /// reads.
     private static func name(_ key: String, of tier: Tier) -> String {
         tier.index == 0 ? key : "BENCH:" + key
     }
@@ -128,17 +141,28 @@ import Terminal
             }
             let slot = HashSlot(key: RedisKeys.shardState(window.tag))
             let target = name(
-                RedisKeys.pageviews(window.tier, window.dimension, window.tag, window.start), of: window.tier)
+                RedisKeys.pageviews(window.tier, window.dimension, window.tag, window.start),
+                of: window.tier)
             let children = window.children.map {
-                RedisArgument(name(RedisKeys.pageviews($0.tier, window.dimension, window.tag, $0.start), of: $0.tier))
+                RedisArgument(
+                    name(
+                        RedisKeys.pageviews($0.tier, window.dimension, window.tag, $0.start),
+                        of: $0.tier))
             }
-            commands.append((RedisCommand(["ZUNIONSTORE", .init(target), .init(children.count)] + children), slot))
+            commands.append(
+                (
+                    RedisCommand(["ZUNIONSTORE", .init(target), .init(children.count)] + children),
+                    slot
+                ))
             for id in window.ids {
                 let target = name(
-                    RedisKeys.devices(window.tier, window.dimension, window.tag, id, window.start), of: window.tier)
+                    RedisKeys.devices(window.tier, window.dimension, window.tag, id, window.start),
+                    of: window.tier)
                 let children = window.children.map {
                     RedisArgument(
-                        name(RedisKeys.devices($0.tier, window.dimension, window.tag, id, $0.start), of: $0.tier))
+                        name(
+                            RedisKeys.devices($0.tier, window.dimension, window.tag, id, $0.start),
+                            of: $0.tier))
                 }
                 commands.append((RedisCommand(["PFMERGE", .init(target)] + children), slot))
             }
@@ -159,16 +183,20 @@ import Terminal
         var made: Set<String> = []
         var commands: [(RedisCommand, HashSlot)] = []
         for window in windows {
-            let metrics: [Metric] = window.tier.index == 1 ? [.pageviews, .uniqueDevices] : [.uniqueDevices]
+            let metrics: [Metric] =
+                window.tier.index == 1 ? [.pageviews, .uniqueDevices] : [.uniqueDevices]
             for id in window.ids {
                 for metric in metrics {
-                    let key = RedisKeys.series(window.tier, window.dimension, window.tag, id, metric)
+                    let key = RedisKeys.series(
+                        window.tier, window.dimension, window.tag, id, metric)
                     guard made.insert(key).inserted else { continue }
                     commands.append(
                         (
                             RedisCommand(
-                                "TS.CREATE", .init(key), "RETENTION", "3024000000", "CHUNK_SIZE", "128",
-                                "DUPLICATE_POLICY", "LAST", "LABELS", "dimension", .init(window.dimension.rawValue),
+                                "TS.CREATE", .init(key), "RETENTION", "3024000000", "CHUNK_SIZE",
+                                "128",
+                                "DUPLICATE_POLICY", "LAST", "LABELS", "dimension",
+                                .init(window.dimension.rawValue),
                                 "page_id", .init(id.hex)), HashSlot(key: key)
                         ))
                 }

@@ -10,7 +10,9 @@ enum TrafficArguments {
         if case .instant(let milliseconds)? = arguments.time("start") {
             options.startMilliseconds = milliseconds
         } else if arguments.time("start") != nil {
-            throw BenchError(message: "--start must be a fixed time, so that the same options give the same events")
+            throw BenchError(
+                message:
+                    "--start must be a fixed time, so that the same options give the same events")
         }
         options.spanMilliseconds = arguments.requiredSpan("span").wholeMilliseconds
         options.sites = Int(arguments.requiredInteger("sites"))
@@ -27,7 +29,9 @@ enum TrafficArguments {
         }
     }
 
-    private static func number(_ arguments: ParsedArguments, _ name: String) throws(BenchError) -> Double {
+    private static func number(_ arguments: ParsedArguments, _ name: String) throws(BenchError)
+        -> Double
+    {
         guard let number = Double(arguments.requiredText(name)), number >= 0 else {
             throw BenchError(message: "--\(name) must be a number such as 0.05")
         }
@@ -62,7 +66,8 @@ enum GenerateCommand {
         return .done
     }
 
-    private static func write(_ event: TrafficEvent, _ line: inout [UInt8], _ output: OutputWriter) {
+    private static func write(_ event: TrafficEvent, _ line: inout [UInt8], _ output: OutputWriter)
+    {
         line.removeAll(keepingCapacity: true)
         event.appendLine(to: &line)
         output.write(line)

@@ -42,20 +42,25 @@ import TrafficGenerator
     }
 
     private func load(
-        _ events: some Sequence<TrafficEvent>, _ source: String, at fixed: Int64?, into bench: BenchCluster
+        _ events: some Sequence<TrafficEvent>, _ source: String, at fixed: Int64?,
+        into bench: BenchCluster
     ) async throws(BenchError) {
         var iterator = events.makeIterator()
         let slot = HashSlot(key: source)
         let total = events.reduce(into: 0) { count, _ in count += 1 }
         try await bench.pipeline(total) { index in
-            guard let event = iterator.next() else { preconditionFailure("the traffic changed its length") }
+            guard let event = iterator.next() else {
+                preconditionFailure("the traffic changed its length")
+            }
             let id = StreamID(milliseconds: UInt64(fixed ?? event.arrival), sequence: UInt64(index))
             self.lastID = id
             return (Self.command(event, source, id, isTimed: fixed == nil), slot)
         }
     }
 
-    private static func command(_ event: TrafficEvent, _ source: String, _ id: StreamID, isTimed: Bool) -> RedisCommand {
+    private static func command(
+        _ event: TrafficEvent, _ source: String, _ id: StreamID, isTimed: Bool
+    ) -> RedisCommand {
         var writer = RedisCommandWriter(reserving: 200)
         writer.append("XADD")
         writer.append(source)
@@ -83,14 +88,17 @@ import TrafficGenerator
             guard events.count < count else { break }
             do throws(RefusalError) {
                 let arrival = StreamID(milliseconds: UInt64(event.arrival), sequence: 0)
-                let page = try Self.lend(event.url) { url throws(RefusalError) in try resolver.resolve(url) }
+                let page = try Self.lend(event.url) { url throws(RefusalError) in
+                    try resolver.resolve(url)
+                }
                 let time = try Self.lend(event.time ?? []) { dt throws(RefusalError) in
                     try rules.time(of: dt, arrival: arrival)
                 }
                 events.append(
                     Event(
                         records: [
-                            (.website, page.websiteID), (.section, page.sectionID), (.page, page.pageID),
+                            (.website, page.websiteID), (.section, page.sectionID),
+                            (.page, page.pageID),
                         ], device: event.device ?? [], time: time))
             } catch {
                 continue

@@ -62,7 +62,9 @@ import Terminal
     }
 
     private func clearScreen() {
-        if style.hasColour || TerminalInfo(descriptor: STDOUT_FILENO, environment: environment).isTerminal {
+        if style.hasColour
+            || TerminalInfo(descriptor: STDOUT_FILENO, environment: environment).isTerminal
+        {
             output.write("\u{1B}[H\u{1B}[2J")
         }
     }
@@ -156,7 +158,8 @@ import Terminal
     private func password() throws(RedisError) -> String? {
         if arguments.flag("askpass") {
             guard let typed = PasswordPrompt.read("Redis password: ") else {
-                throw .configuration("--askpass needs a terminal: set COORDINATOR_REDIS_PASSWORD instead")
+                throw .configuration(
+                    "--askpass needs a terminal: set COORDINATOR_REDIS_PASSWORD instead")
             }
             return typed
         }

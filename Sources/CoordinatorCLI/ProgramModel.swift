@@ -1,11 +1,13 @@
 import Terminal
 
-/// Every command with its operands and options, as data: the parser, the help and the tests read it.
+/// Every command with its operands and options, as data: the parser, the help and the tests read
+/// it.
 enum ProgramModel {
     static let program = Program(
         name: "coordinator",
         summary: "exact pageviews and unique devices, rolled up on a Redis Cluster",
-        description: "One stream entry per page view becomes figures per website, section and page, "
+        description:
+            "One stream entry per page view becomes figures per website, section and page, "
             + "in windows of 1 minute to 3 hours.",
         commands: deployment + observation + figures + checks + other,
         globalOptions: globals,
@@ -57,9 +59,11 @@ enum ProgramModel {
         "last", .value(.span), valueName: "SPAN", default: "30m",
         help: "how far back: 30m, 1h, 24h, 7d")
     static let website = Option("website", .value(.text), valueName: "NAME", help: "a website")
-    static let section = Option("section", .value(.text), valueName: "NAME", help: "a section, such as actu/monde")
+    static let section = Option(
+        "section", .value(.text), valueName: "NAME", help: "a section, such as actu/monde")
     static let page = Option("page", .value(.text), valueName: "URL|ID", help: "a page")
-    static let tier = Option("tier", .value(.text), valueName: "TIER", help: "a tier, such as 5MINUTES")
+    static let tier = Option(
+        "tier", .value(.text), valueName: "TIER", help: "a tier, such as 5MINUTES")
     static let from = Option("from", .value(.time), valueName: "TIME", help: "from this time on")
     static let to = Option("to", .value(.time), valueName: "TIME", help: "before this time")
 
@@ -93,8 +97,9 @@ enum ProgramModel {
 
     private static let deployment: [Command] = [
         Command(
-            "init", summary: "write the deployment's settings", description:
-                "The same settings again change nothing; other ones are refused with the difference.",
+            "init", summary: "write the deployment's settings",
+            description:
+                "The same settings again change nothing; other ones are refused.",
             group: "Deployment", options: settings),
         Command(
             "run", summary: "a node: reads, counts and rotates until SIGTERM", group: "Deployment",
@@ -104,7 +109,8 @@ enum ProgramModel {
                     environment: ["COORDINATOR_NODE_NAME"], help: "default: the host's name"),
                 Option(
                     "lease", .value(.span), valueName: "SPAN", default: "3s",
-                    environment: ["COORDINATOR_LEASE"], help: "how long a silent node keeps its work"),
+                    environment: ["COORDINATOR_LEASE"],
+                    help: "how long a silent node keeps its work"),
                 Option(
                     "log-level", .value(.choice(["debug", "info", "warning", "error"])),
                     valueName: "LEVEL", default: "info", environment: ["COORDINATOR_LOG_LEVEL"],
@@ -112,7 +118,8 @@ enum ProgramModel {
                 Option("init", help: "write the settings if there are none"),
             ] + settings),
         Command(
-            "import", summary: "web-server logs or ndjson events into the deployment", description:
+            "import", summary: "web-server logs or ndjson events into the deployment",
+            description:
                 "Combined and common logs, ndjson; also gzip. The same file again, or grown, adds "
                 + "nothing twice.",
             group: "Deployment",
@@ -136,23 +143,28 @@ enum ProgramModel {
             ]),
         Command(
             "wait", summary: "until everything read is applied and every due window is done",
-            description: "--timeout is how long it waits in all (default 1h).", group: "Deployment"),
+            description: "--timeout is how long it waits in all; default 1h.",
+            group: "Deployment"),
     ]
 
     private static let observation: [Command] = [
         Command(
-            "status", summary: "leader, nodes, shards, tiers, sources: one screen", group: "Observation",
+            "status", summary: "leader, nodes, shards, tiers, sources: one screen",
+            group: "Observation",
             options: [Option("exit-code", help: "exit 5 when the deployment is not healthy")]),
-        Command("shards", summary: "owner, progress and place of every shard", group: "Observation"),
+        Command(
+            "shards", summary: "owner, progress and place of every shard", group: "Observation"),
         Command("tiers", summary: "how far every tier is", group: "Observation"),
         Command(
-            "sources", summary: "how far every source is read; add and forget sources", description:
+            "sources", summary: "how far every source is read; add and forget sources",
+            description:
                 "Without a sub-command: the list.", group: "Observation",
             operands: [
                 Operand("action", .optional, kind: .choice(["add", "forget"]), help: "what to do"),
                 Operand("key", .optional, help: "the stream's key"),
             ]),
-        Command("leader", summary: "the leader's id; exit 5 when there is none", group: "Observation"),
+        Command(
+            "leader", summary: "the leader's id; exit 5 when there is none", group: "Observation"),
     ]
 
     private static let figures: [Command] = [
@@ -160,7 +172,8 @@ enum ProgramModel {
             "top", summary: "the pages, sections or websites with most pageviews or devices",
             group: "Figures",
             operands: [
-                Operand("what", kind: .choice(["pages", "sections", "websites"]), help: "what to list")
+                Operand(
+                    "what", kind: .choice(["pages", "sections", "websites"]), help: "what to list")
             ],
             options: [
                 website, section, last, at,
@@ -214,8 +227,11 @@ enum ProgramModel {
         Command(
             "config", summary: "the settings in force", group: "Other",
             subcommands: [
-                Command("show", summary: "the deployment's settings, and this command's with their origin"),
-                Command("validate", summary: "whether settings would be accepted", options: settings),
+                Command(
+                    "show",
+                    summary: "the deployment's settings, and this command's with their origin"),
+                Command(
+                    "validate", summary: "whether settings would be accepted", options: settings),
             ]),
         Command("version", summary: "the program's version", group: "Other"),
         Command(

@@ -20,7 +20,8 @@ enum TextFile {
             length += got
         }
         guard length <= limit else {
-            throw CommandError(.configuration, "\(path) is over \(limit) bytes: give the right file")
+            throw CommandError(
+                .configuration, "\(path) is over \(limit) bytes: give the right file")
         }
         guard let text = String(validating: bytes[..<length], as: UTF8.self) else {
             throw CommandError(.configuration, "\(path) is not UTF-8 text")

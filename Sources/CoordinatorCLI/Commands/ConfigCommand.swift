@@ -13,13 +13,16 @@ import Terminal
                 ("shards", "\(settings.shards)"), ("tiers", settings.tiers),
                 ("grace", TimeSpan.format(settings.graceMilliseconds)),
                 ("outage-allowance", TimeSpan.format(settings.outageAllowanceMilliseconds)),
-                ("start", "\(settings.start)"), ("initialised", ISO8601Text.text(deployment.initialisedAt)),
+                ("start", "\(settings.start)"),
+                ("initialised", ISO8601Text.text(deployment.initialisedAt)),
             ]
             + settings.sites.hosts.sorted { $0.key < $1.key }.map { ("site \($0.key)", $0.value) }
             + settings.sites.keepQuery.sorted { $0.key < $1.key }.map {
                 ("keepQuery \($0.key)", $0.value.joined(separator: ","))
             }
-        var table = Table([TableColumn("SETTING", isName: true), TableColumn("VALUE", isElastic: true)])
+        var table = Table([
+            TableColumn("SETTING", isName: true), TableColumn("VALUE", isElastic: true),
+        ])
         for row in rows { table.append([TableCell(row.name), TableCell(row.value)]) }
         let value = JSONValue.object(rows.map { .init($0.name, .string($0.value)) })
         context.show(Document(value, table: table))

@@ -60,15 +60,19 @@ import Terminal
     private static func document(_ reports: [(name: String, report: ImportReport)]) -> Document {
         var table = Table([
             TableColumn("FILE", isElastic: true, isName: true), TableColumn("LINES", .trailing),
-            TableColumn("ADDED", .trailing), TableColumn("THERE BEFORE", field: "already_there", .trailing),
-            TableColumn("LEFT OUT", field: "left_out", .trailing), TableColumn("LAST EVENT", field: "last_event_at"),
+            TableColumn("ADDED", .trailing),
+            TableColumn("THERE BEFORE", field: "already_there", .trailing),
+            TableColumn("LEFT OUT", field: "left_out", .trailing),
+            TableColumn("LAST EVENT", field: "last_event_at"),
         ])
         var values: [JSONValue] = []
         for (name, report) in reports {
             let summary = report.summary
             table.append([
-                TableCell(name), .number(Int64(clamping: summary.lines)), .number(Int64(clamping: report.added)),
-                .number(Int64(clamping: summary.alreadyThere)), .number(Int64(clamping: summary.leftOutTotal)),
+                TableCell(name), .number(Int64(clamping: summary.lines)),
+                .number(Int64(clamping: report.added)),
+                .number(Int64(clamping: summary.alreadyThere)),
+                .number(Int64(clamping: summary.leftOutTotal)),
                 .instant(report.lastEventAt),
             ])
             let leftOut = summary.leftOut.sorted { $0.key.rawValue < $1.key.rawValue }
@@ -80,9 +84,14 @@ import Terminal
                     .init("alreadyThere", .integer(Int64(clamping: summary.alreadyThere))),
                     .init(
                         "leftOut",
-                        .object(leftOut.map { .init($0.key.rawValue, .integer(Int64(clamping: $0.value))) })),
+                        .object(
+                            leftOut.map {
+                                .init($0.key.rawValue, .integer(Int64(clamping: $0.value)))
+                            })),
                     .init("untimed", .integer(Int64(clamping: summary.untimed))),
-                    .init("lastEventAt", report.lastEventAt.map { .string(ISO8601Text.text($0)) } ?? .null),
+                    .init(
+                        "lastEventAt",
+                        report.lastEventAt.map { .string(ISO8601Text.text($0)) } ?? .null),
                 ]))
         }
         return Document(values.count == 1 ? values[0] : .array(values), lines: values, table: table)

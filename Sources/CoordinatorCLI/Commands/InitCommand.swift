@@ -35,7 +35,8 @@ import Terminal
                 shards: Int(arguments.requiredInteger("shards")),
                 tiers: arguments.requiredText("tiers"),
                 graceMilliseconds: arguments.requiredSpan("grace").wholeMilliseconds,
-                outageAllowanceMilliseconds: arguments.requiredSpan("outage-allowance").wholeMilliseconds,
+                outageAllowanceMilliseconds: arguments.requiredSpan("outage-allowance")
+                    .wholeMilliseconds,
                 sites: sites,
                 start: StartPolicy.parse(arguments.requiredText("start"))
             ).validated()
@@ -55,7 +56,8 @@ import Terminal
         let isPlain = key.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
         guard isPlain, key.utf8.count <= 512 else {
             throw CommandError(
-                .usage, "the source '\(TerminalText.escaped(key))' is no key of a stream: "
+                .usage,
+                "the source '\(TerminalText.escaped(key))' is no key of a stream: "
                     + "no spaces or control characters, at most 512 bytes")
         }
     }
@@ -67,7 +69,8 @@ import Terminal
             return try JSONDecoder().decode(SiteTable.self, from: Data(text.utf8))
         } catch {
             throw CommandError(
-                .configuration, "\(path) is no table of sites (\(JSONFailure.sentence(error))): write "
+                .configuration,
+                "\(path) is no table of sites (\(JSONFailure.sentence(error))): write "
                     + "{\"hosts\":{\"www.example.org\":\"EXAMPLE\"},\"keepQuery\":{}}")
         }
     }
@@ -78,7 +81,8 @@ enum JSONFailure {
     static func sentence(_ error: any Error) -> String {
         guard let error = error as? DecodingError else { return "\(error)" }
         switch error {
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
+        case .typeMismatch(_, let context), .valueNotFound(_, let context),
+            .keyNotFound(_, let context),
             .dataCorrupted(let context):
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")
             return path.isEmpty ? context.debugDescription : "\(path): \(context.debugDescription)"

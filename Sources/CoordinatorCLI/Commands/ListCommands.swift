@@ -69,7 +69,8 @@ import Terminal
         }
         var table = Table([
             TableColumn("SHARD", .trailing, isName: true), TableColumn("TAG"), TableColumn("SLOTS"),
-            TableColumn("NODE", isElastic: true), TableColumn("MASTER"), TableColumn("SEALED TO", field: "sealed_to"),
+            TableColumn("NODE", isElastic: true), TableColumn("MASTER"),
+            TableColumn("SEALED TO", field: "sealed_to"),
             TableColumn("OPEN"), TableColumn("TOKEN", isWideOnly: true),
         ])
         var values: [JSONValue] = []
@@ -78,9 +79,12 @@ import Terminal
             let tag = deployment.layout.tag(of: shard)
             let slots = deployment.layout.slots(of: shard)
             let master = deployment.cluster.master(of: HashSlot(key: RedisKeys.shardState(tag)))
-            let first = deployment.ladder.tiers.count > 1 ? deployment.ladder.tiers[1] : deployment.ladder.base
+            let first =
+                deployment.ladder.tiers.count > 1
+                ? deployment.ladder.tiers[1] : deployment.ladder.base
             table.append([
-                TableCell("\(shard)"), TableCell(tag), TableCell("\(slots.lowerBound)–\(slots.upperBound)"),
+                TableCell("\(shard)"), TableCell(tag),
+                TableCell("\(slots.lowerBound)–\(slots.upperBound)"),
                 .optional(state?.owner), .optional(master.map { "\($0.endpoint)" }),
                 .instant(state?.sealed[first.name].flatMap { $0 > 0 ? $0 : nil }),
                 .optional(state?.open.map { deployment.ladder.tiers[$0.tier - 1].name }),
@@ -92,9 +96,15 @@ import Terminal
             values.append(
                 .object([
                     .init("shard", .integer(Int64(shard.rawValue))), .init("tag", .string(tag)),
-                    .init("slots", .array([.integer(Int64(slots.lowerBound)), .integer(Int64(slots.upperBound))])),
-                    .init("node", .optional(state?.owner)), .init("token", .optional(state?.token?.text)),
-                    .init("master", .optional(master.map { "\($0.endpoint)" })), .init("sealedTo", .object(sealed)),
+                    .init(
+                        "slots",
+                        .array([
+                            .integer(Int64(slots.lowerBound)), .integer(Int64(slots.upperBound)),
+                        ])),
+                    .init("node", .optional(state?.owner)),
+                    .init("token", .optional(state?.token?.text)),
+                    .init("master", .optional(master.map { "\($0.endpoint)" })),
+                    .init("sealedTo", .object(sealed)),
                 ]))
         }
         context.show(Document(.array(values), lines: values, table: table))
@@ -110,7 +120,8 @@ import Terminal
             try await deployment.leader()
         }
         guard let leader else {
-            throw CommandError(.unhealthy, "there is no leader: is a node running? `coordinator status` says more")
+            throw CommandError(
+                .unhealthy, "there is no leader: is a node running? `coordinator status` says more")
         }
         var table = Table([TableColumn("NODE", isName: true), TableColumn("TERM")])
         table.append([TableCell(leader.node), TableCell(leader.term)])

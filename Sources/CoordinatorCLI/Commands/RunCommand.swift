@@ -17,7 +17,8 @@ import Terminal
         options.lease = arguments.requiredSpan("lease")
         guard (shortestLease...longestLease).contains(options.lease) else {
             throw CommandError(
-                .configuration, "--lease must be from 200ms to 10m: it is how long a dead node's work "
+                .configuration,
+                "--lease must be from 200ms to 10m: it is how long a dead node's work "
                     + "waits, and a shorter one is lost whenever Redis or the node is busy")
         }
         if arguments.flag("init") {
@@ -60,7 +61,8 @@ import Terminal
         let isPlain = name.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") }
         guard isPlain, (1...128).contains(name.utf8.count) else {
             throw CommandError(
-                .configuration, "--node-name must be 1 to 128 bytes without spaces, slashes or control "
+                .configuration,
+                "--node-name must be 1 to 128 bytes without spaces, slashes or control "
                     + "characters, not '\(TerminalText.escaped(name))'")
         }
         return name
@@ -69,7 +71,8 @@ import Terminal
     private static func hostName() -> String {
         var bytes = [CChar](repeating: 0, count: 256)
         guard gethostname(&bytes, bytes.count - 1) == 0 else { return "node" }
-        let name = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let name = String(
+            decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return name.isEmpty ? "node" : name
     }
 }

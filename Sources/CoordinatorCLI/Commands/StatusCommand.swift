@@ -76,23 +76,31 @@ enum StatusJSON {
 
     static func tier(_ tier: TierReport) -> JSONValue {
         .object([
-            .init("tier", .string(tier.tier.name)), .init("lengthMs", .integer(tier.tier.lengthMilliseconds)),
-            .init("keepMs", .integer(tier.tier.keepMilliseconds)), .init("sealedTo", .optional(tier.sealedTo)),
+            .init("tier", .string(tier.tier.name)),
+            .init("lengthMs", .integer(tier.tier.lengthMilliseconds)),
+            .init("keepMs", .integer(tier.tier.keepMilliseconds)),
+            .init("sealedTo", .optional(tier.sealedTo)),
             .init("lagMs", .optional(tier.lagMilliseconds)),
             .init(
                 "runs",
-                .object([.init("done", .optional(tier.windows)), .init("open", .integer(Int64(tier.open)))])),
+                .object([
+                    .init("done", .optional(tier.windows)),
+                    .init("open", .integer(Int64(tier.open))),
+                ])),
         ])
     }
 
     static func source(_ source: SourceReport) -> JSONValue {
         let refused = source.refused.sorted { $0.key < $1.key }
         return .object([
-            .init("key", .string(source.record.key)), .init("readTo", .optional(source.readTo?.description)),
-            .init("lastId", .optional(source.lastID?.description)), .init("lag", .optional(source.lag)),
+            .init("key", .string(source.record.key)),
+            .init("readTo", .optional(source.readTo?.description)),
+            .init("lastId", .optional(source.lastID?.description)),
+            .init("lag", .optional(source.lag)),
             .init("read", .integer(source.read)), .init("counted", .integer(source.counted)),
             .init("refused", .object(refused.map { .init($0.key, .integer($0.value)) })),
-            .init("kind", .string(source.record.kind.rawValue)), .init("name", .optional(source.record.name)),
+            .init("kind", .string(source.record.kind.rawValue)),
+            .init("name", .optional(source.record.name)),
             .init("state", .string(source.state)),
         ])
     }
@@ -109,7 +117,10 @@ enum StatusTables {
         func title(_ style: RenderingStyle) -> String {
             guard style.format == .table || style.format == .wide else { return "" }
             let line = TerminalText.escaped(remark.isEmpty ? heading : "\(heading)  \(remark)")
-            return "\n" + tone.applied(to: TerminalText.shortened(line, toWidth: style.width), hasColour: style.hasColour) + "\n"
+            return "\n"
+                + tone.applied(
+                    to: TerminalText.shortened(line, toWidth: style.width),
+                    hasColour: style.hasColour) + "\n"
         }
     }
 
@@ -122,12 +133,18 @@ enum StatusTables {
     }
 
     private static func health(_ report: StatusReport) -> Section {
-        var table = Table([TableColumn("LEADER", isElastic: true, isName: true), TableColumn("SINCE"), TableColumn("LEASE LEFT"), TableColumn("SHARDS OWNED", .trailing), TableColumn("TERM", isWideOnly: true)])
+        var table = Table([
+            TableColumn("LEADER", isElastic: true, isName: true), TableColumn("SINCE"),
+            TableColumn("LEASE LEFT"), TableColumn("SHARDS OWNED", .trailing),
+            TableColumn("TERM", isWideOnly: true),
+        ])
         let owned = "\(report.owned)/\(report.survey.states.count)"
         if let leader = report.leader {
             table.append([
-                TableCell(leader.node), TableCell(ISO8601Text.text(leader.since - leader.since % 1_000)),
-                TableCell("\(leader.leaseRemainingMilliseconds) ms"), TableCell(owned), TableCell(leader.term),
+                TableCell(leader.node),
+                TableCell(ISO8601Text.text(leader.since - leader.since % 1_000)),
+                TableCell("\(leader.leaseRemainingMilliseconds) ms"), TableCell(owned),
+                TableCell(leader.term),
             ])
         } else {
             table.append([TableCell("none", tone: .bad), "–", "–", TableCell(owned), "–"])
@@ -140,14 +157,16 @@ enum StatusTables {
 
     private static func nodes(_ report: StatusReport) -> Section {
         var table = Table([
-            TableColumn("NODE", isElastic: true, isName: true), TableColumn("HOST", isElastic: true),
+            TableColumn("NODE", isElastic: true, isName: true),
+            TableColumn("HOST", isElastic: true),
             TableColumn("ROLE"), TableColumn("STATE"), TableColumn("SHARDS", .trailing),
             TableColumn("VERSION"), TableColumn("HEARTBEAT"),
         ])
         for node in report.nodes {
+            let state = report.state(of: node)
             table.append([
                 TableCell(node.node), TableCell(node.host), TableCell(node.role),
-                TableCell(report.state(of: node), tone: report.state(of: node) == "ready" ? .plain : .bad),
+                TableCell(state, tone: state == "ready" ? .plain : .bad),
                 .number(Int64(node.shards)), TableCell(node.version),
                 TableCell(NumberText.relative(node.heartbeatAt, now: report.survey.now)),
             ])
@@ -157,8 +176,10 @@ enum StatusTables {
 
     static func tiers(_ tiers: [TierReport]) -> Table {
         var table = Table([
-            TableColumn("TIER", isName: true), TableColumn("KEEPS", .trailing), TableColumn("SEALED TO"),
-            TableColumn("LAG", .trailing), TableColumn("WINDOWS", .trailing), TableColumn("OPEN", .trailing),
+            TableColumn("TIER", isName: true), TableColumn("KEEPS", .trailing),
+            TableColumn("SEALED TO"),
+            TableColumn("LAG", .trailing), TableColumn("WINDOWS", .trailing),
+            TableColumn("OPEN", .trailing),
         ])
         for tier in tiers {
             let keep = tier.tier.keepMilliseconds
@@ -181,9 +202,12 @@ enum StatusTables {
         ])
         for source in sources {
             table.append([
-                TableCell(source.record.name ?? source.record.key), TableCell(source.state), .number(source.lag),
+                TableCell(source.record.name ?? source.record.key), TableCell(source.state),
+                .number(source.lag),
                 .number(source.read), .number(source.counted),
-                .number(source.refused.values.reduce(0, +), tone: source.refused.isEmpty ? .plain : .warning),
+                .number(
+                    source.refused.values.reduce(0, +),
+                    tone: source.refused.isEmpty ? .plain : .warning),
                 TableCell(source.readTo?.description ?? "–"), TableCell(source.record.key),
             ])
         }

@@ -19,11 +19,13 @@ import Terminal
             }
             context.progress(bar.update(done: Int64(progress.shardsDone), at: loopNow() - began))
             if progress.isEmpty {
-                context.progress(bar.finish(done: Int64(progress.shardsDone), at: loopNow() - began))
+                context.progress(
+                    bar.finish(done: Int64(progress.shardsDone), at: loopNow() - began))
                 return .done
             }
             guard loopNow() - began < limit else {
-                throw CommandError(.unreachable, "not done after \(NumberText.span(limit)): \(progress.reason)")
+                throw CommandError(
+                    .unreachable, "not done after \(NumberText.span(limit)): \(progress.reason)")
             }
             do { try await loopSleep(poll) } catch { return .unexpected }
         }

@@ -16,9 +16,11 @@ public import RedisClient
         let initialisedAt: Int64
     }
 
-    /// Figures of series are kept this long: a week can be compared with the week before, for a month.
+    /// Figures of series are kept this long: a week can be compared with the week before, for a
+    /// month.
     static let seriesRetentionMilliseconds: Int64 = 35 * 86_400_000
-    /// Most records have few samples, and a chunk is taken whole: measured 1.5 KB against 4.6 KB a series.
+    /// Most records have few samples, and a chunk is taken whole: measured 1.5 KB against 4.6 KB a
+    /// series.
     static let seriesChunkBytes: Int64 = 128
 
     public let cluster: RedisCluster
@@ -38,7 +40,8 @@ public import RedisClient
     ///
     /// - Errors: `.notInitialised`, `.unreadable`, `.redis`.
     public init(_ cluster: RedisCluster) async throws(ServiceError) {
-        let reply = try await cluster.ask(["GET", .init(RedisKeys.settings)], slot: Self.controlSlot)
+        let reply = try await cluster.ask(
+            ["GET", .init(RedisKeys.settings)], slot: Self.controlSlot)
         guard case .string(let bytes) = reply else { throw .notInitialised }
         let stored = try Self.decode(bytes)
         do throws(SettingsError) {
@@ -68,7 +71,9 @@ public import RedisClient
         _ cluster: RedisCluster, _ wanted: DeploymentSettings, sources: [String]
     ) async throws(ServiceError) -> Bool {
         let settings: DeploymentSettings
-        do throws(SettingsError) { settings = try wanted.validated() } catch { throw .settings(error) }
+        do throws(SettingsError) { settings = try wanted.validated() } catch {
+            throw .settings(error)
+        }
         let now = try await serverTime(cluster)
         let text = encode(Stored(settings: settings, initialisedAt: now))
         let key = RedisArgument(RedisKeys.settings)
@@ -93,7 +98,8 @@ public import RedisClient
 
     private static func serverTime(_ cluster: RedisCluster) async throws(ServiceError) -> Int64 {
         let time = try await cluster.ask(["TIME"], slot: controlSlot)
-        guard let parts = time.items, parts.count == 2, let seconds = parts[0].text.flatMap(Int64.init),
+        guard let parts = time.items, parts.count == 2,
+            let seconds = parts[0].text.flatMap(Int64.init),
             let micros = parts[1].text.flatMap(Int64.init)
         else { throw .redis(.protocolViolation(endpoint: "TIME", reason: "two numbers expected")) }
         return seconds * 1_000 + micros / 1_000
@@ -145,7 +151,9 @@ extension RedisCluster {
     func ask(
         _ arguments: [RedisArgument], slot: HashSlot, timeout: Duration? = nil
     ) async throws(ServiceError) -> RedisValue {
-        do throws(RedisError) { return try await call(arguments, slot: slot, timeout: timeout) } catch {
+        do throws(RedisError) {
+            return try await call(arguments, slot: slot, timeout: timeout)
+        } catch {
             throw .redis(error)
         }
     }

@@ -2,10 +2,10 @@ import RedisClient
 
 /// The scripts, each from a file of its own, with what they share in front.
 ///
-/// They are called by the digest of their text (`EVALSHA`): the digest is the version, so that nodes of
-/// two versions work side by side, and a master that does not know a script (after a failover, a
-/// restart, a flush) says NOSCRIPT and is given it again. Functions would be replicated, but live under
-/// one name for all versions.
+/// They are called by the digest of their text (`EVALSHA`): the digest is the version, so that
+/// nodes of two versions work side by side, and a master that does not know a script (after a
+/// failover, a restart, a flush) says NOSCRIPT and is given it again. Functions would be
+/// replicated, but live under one name for all versions.
 ///
 /// - Source: Redis, "Scripting with Lua", script flags and EVALSHA.
 enum ScriptLibrary {

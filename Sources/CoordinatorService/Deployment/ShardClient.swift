@@ -88,7 +88,8 @@ import RedisClient
     ///
     /// - Errors: `.outcomeUnknown` inside `.redis`: the same call again settles it.
     func apply(
-        _ source: String, expected: StreamID?, through: StreamID, floor: Int64, packed: [RedisArgument]
+        _ source: String, expected: StreamID?, through: StreamID, floor: Int64,
+        packed: [RedisArgument]
     ) async throws(ServiceError) -> Applied {
         let reply = try await run(
             ScriptLibrary.apply,
@@ -111,7 +112,9 @@ import RedisClient
 
     enum Rotated {
         /// A window was finished, is open still, or none is due.
-        case done(Step), open(Step), idle(nextDue: Int64)
+        case done(Step)
+        case open(Step)
+        case idle(nextDue: Int64)
         case fenced(by: String)
     }
 

@@ -9,12 +9,14 @@ public struct ShardState: Sendable {
     public var owner: String?
     public var token: FencingToken?
     public var stamp: String?
-    /// Where each tier is: the end of the last window sealed, and of the last one done; by tier name, ms.
+    /// Where each tier is: the end of the last window sealed, and of the last one done; by tier
+    /// name, ms.
     public var sealed: [String: Int64] = [:]
     public var done: [String: Int64] = [:]
     /// The window that is being merged: tier number (1 = base) and start, ms.
     public var open: (tier: Int, start: Int64)?
-    /// The latest start of an import that brought something, ms: old windows are kept from there on.
+    /// The latest start of an import that brought something, ms: old windows are kept from there
+    /// on.
     public var floor: Int64 = 0
     public var watermarks: [String: StreamID] = [:]
     /// The watermark's second copy; differs only when something else than `apply` wrote.
@@ -28,7 +30,8 @@ public struct ShardState: Sendable {
     public var faults: Int64 = 0
     public var fault: String?
 
-    /// Reads the reply of HGETALL, or of a claim; fields it does not know are left for newer versions.
+    /// Reads the reply of HGETALL, or of a claim; fields it does not know are left for newer
+    /// versions.
     init(shard: ShardID, fields: ArraySlice<RedisValue>) {
         self.shard = shard
         var iterator = fields.makeIterator()
@@ -65,7 +68,8 @@ public struct ShardState: Sendable {
         case "refused":
             // The reason is a plain word; the source before it may hold colons.
             guard let last = rest.utf8.lastIndex(of: UInt8(ascii: ":")) else { return }
-            let source = String(rest[..<last]), reason = String(rest[rest.index(after: last)...])
+            let source = String(rest[..<last])
+            let reason = String(rest[rest.index(after: last)...])
             refused[source, default: [:]][reason] = Int64(value)
         default: break
         }
@@ -73,7 +77,9 @@ public struct ShardState: Sendable {
 
     static func window(_ text: String) -> (tier: Int, start: Int64)? {
         let parts = text.split(separator: ":")
-        guard parts.count == 2, let tier = Int(parts[0]), let start = Int64(parts[1]) else { return nil }
+        guard parts.count == 2, let tier = Int(parts[0]), let start = Int64(parts[1]) else {
+            return nil
+        }
         return (tier, start)
     }
 }

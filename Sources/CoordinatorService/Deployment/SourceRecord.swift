@@ -18,7 +18,8 @@ public struct SourceRecord: Codable, Equatable, Sendable {
     public var kind: Kind
     /// The file an import came from, for people.
     public var name: String?
-    /// Server time, ms: when it was added; for an import also the floor of what its windows are kept.
+    /// Server time, ms: when it was added; for an import also the floor of what its windows are
+    /// kept.
     public var startedAt: Int64
     /// Server time, ms: when an import last said that it makes progress.
     public var markedAt: Int64
@@ -31,7 +32,8 @@ public struct SourceRecord: Codable, Equatable, Sendable {
     /// Its stream is trimmed: nobody reads it any more.
     public var isSettled: Bool
 
-    /// An import that stays open until a time, ms of the server's clock, and holds rotation back so long.
+    /// An import that stays open until a time, ms of the server's clock, and holds rotation back so
+    /// long.
     public init(heldImport key: String, until time: Int64) {
         self.init(
             key: key, kind: .import, name: nil, startedAt: 0, markedAt: time, isFinished: false,

@@ -20,13 +20,16 @@ import RedisClient
         slot = HashSlot(key: key)
     }
 
-    /// The last id that the stream ever had, also when its entries were trimmed; nil when there is no stream.
+    /// The last id that the stream ever had, also when its entries were trimmed; nil when there is
+    /// no stream.
     func lastID() async throws(ServiceError) -> StreamID? {
         do throws(RedisError) {
             let reply = try await cluster.call("XINFO", "STREAM", .init(key), slot: slot)
             return reply["last-generated-id"]?.text.flatMap { StreamID($0) }
         } catch {
-            if case .server(_, let message, _) = error, message.contains("no such key") { return nil }
+            if case .server(_, let message, _) = error, message.contains("no such key") {
+                return nil
+            }
             throw .redis(error)
         }
     }
@@ -40,7 +43,8 @@ import RedisClient
         for _ in 0..<Self.attempts {
             guard let last = rest.last else { return entries.last?.id }
             do throws(RedisError) {
-                let replies = try await cluster.pipeline(rest.map(Self.command(key)), slot: slot, lane: .bulk)
+                let replies = try await cluster.pipeline(
+                    rest.map(Self.command(key)), slot: slot, lane: .bulk)
                 guard let error = replies.compactMap(\.serverError).first else { return last.id }
                 guard error.message.contains("equal or smaller") else {
                     throw RedisError.server(code: error.code, message: error.message, endpoint: key)
@@ -71,7 +75,8 @@ import RedisClient
         }
     }
 
-    /// Whether a replica holds everything up to `last`; true where the master has no replica to ask.
+    /// Whether a replica holds everything up to `last`; true where the master has no replica to
+    /// ask.
     func confirm(_ last: StreamID, within timeout: Duration) async throws(ServiceError) -> Bool {
         guard cluster.master(of: slot)?.replicaCount ?? 0 > 0 else { return true }
         do throws(RedisError) {

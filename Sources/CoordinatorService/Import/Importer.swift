@@ -13,8 +13,8 @@ public struct ImportReport: Sendable {
     public let lastEventAt: Int64?
 }
 
-/// Writes a file into a source of its own. Entry ids follow the event times in the file, so the same
-/// file again, or grown, goes on behind the stream's last id and adds nothing twice.
+/// Writes a file into a source of its own. Entry ids follow the event times in the file, so the
+/// same file again, or grown, goes on behind the stream's last id and adds nothing twice.
 ///
 /// While it makes progress it renews a mark, and rotation keeps behind it.
 ///
@@ -46,7 +46,8 @@ public struct ImportReport: Sendable {
 
     /// Imports everything that is not there yet.
     ///
-    /// - Parameter tell: called now and then with stored bytes used, and their total where it is known.
+    /// - Parameter tell: called now and then with stored bytes used, and their total where it is
+    ///   known.
     public func run(
         _ file: ByteSource, _ options: ImportOptions, tell: @LoopActor (Int64, Int64?) -> Void
     ) async throws(ServiceError) -> ImportReport {
@@ -91,7 +92,8 @@ public struct ImportReport: Sendable {
         if let failure { throw failure }
         return ImportReport(
             source: key, summary: sequence.summary, added: added,
-            lastEventAt: last.map { Int64(clamping: $0.milliseconds) }.flatMap { $0 > 1 ? $0 : nil })
+            lastEventAt: last.map { Int64(clamping: $0.milliseconds) }.flatMap { $0 > 1 ? $0 : nil }
+        )
     }
 
     private func sourceID(_ sequence: ImportSequence) async throws(ServiceError) -> RecordID {

@@ -3,8 +3,8 @@ import CoordinatorCore
 /// What a batch of one source's events means, grouped in memory: counts and device sets for each
 /// (record, base window), the newest visit of each record, and what was refused.
 ///
-/// Nothing here depends on a clock or on chance: the same entries over the same watermarks always give
-/// the same deltas, on every node.
+/// Nothing here depends on a clock or on chance: the same entries over the same watermarks always
+/// give the same deltas, on every node.
 final class Batch {
     /// One (record, base window).
     struct Accumulator {
@@ -93,10 +93,12 @@ final class Batch {
     /// - Parameter device: number of the device in `devices`, or −1.
     @inline(__always)
     func add(
-        record: Int32, shard: Int32, window: Int64, windowNumber: UInt64, device: Int32, isLate: Bool
+        record: Int32, shard: Int32, window: Int64, windowNumber: UInt64, device: Int32,
+        isLate: Bool
     ) {
         let (number, isNew) = numbers.find(
-            UInt64(record) << 36 | windowNumber, orInsert: Int32(truncatingIfNeeded: accumulators.count))
+            UInt64(record) << 36 | windowNumber,
+            orInsert: Int32(truncatingIfNeeded: accumulators.count))
         if isNew {
             accumulators.append(Accumulator(record: record, window: window))
             charge(Int(shard), isLate ? BatchLimits.lateRecordCost : BatchLimits.recordCost)
@@ -135,7 +137,8 @@ final class Batch {
 
 /// Bounds of a batch, in units of 10 ns of Redis' time where they are costs.
 enum BatchLimits {
-    /// One apply keeps a Redis master busy for about this long: 5 ms, so that others wait no longer.
+    /// One apply keeps a Redis master busy for about this long: 5 ms, so that others wait no
+    /// longer.
     static let busiestShardCost = 500_000
     /// ZINCRBY, the key names and a PFADD of a sparse HyperLogLog: measured 6–9 µs.
     static let recordCost = 800

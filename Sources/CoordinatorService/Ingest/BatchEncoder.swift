@@ -3,8 +3,8 @@ import RedisClient
 
 /// Turns a batch into the arguments of `apply` for each shard.
 ///
-/// What was sent to documents is noted in the book as it is written; `RecordBook.forgetSent` undoes that
-/// when a shard did not take it.
+/// What was sent to documents is noted in the book as it is written; `RecordBook.forgetSent` undoes
+/// that when a shard did not take it.
 struct BatchEncoder {
     private let documents = DocumentText()
     private var deltas = MessagePackWriter()
@@ -42,7 +42,9 @@ struct BatchEncoder {
             order[shard].append(Int32(truncatingIfNeeded: index))
             touched[shard] = true
         }
-        if (batch.read > 0 || !batch.deadLetters.isEmpty), wants[ownShard] { touched[ownShard] = true }
+        if batch.read > 0 || !batch.deadLetters.isEmpty, wants[ownShard] {
+            touched[ownShard] = true
+        }
         for number in batch.visited {
             note(number, &book, baseLength, wants)
         }
@@ -87,7 +89,8 @@ struct BatchEncoder {
     ) -> Int64 {
         let accumulators = batch.accumulators
         order[shard].sort { left, right in
-            let left = accumulators[Int(left)], right = accumulators[Int(right)]
+            let left = accumulators[Int(left)]
+            let right = accumulators[Int(right)]
             if left.window != right.window { return left.window < right.window }
             return book.records[Int(left.record)].dimension.order
                 < book.records[Int(right.record)].dimension.order

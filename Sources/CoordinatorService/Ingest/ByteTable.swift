@@ -2,8 +2,8 @@ import Glibc
 
 /// Maps byte strings to small numbers: open addressing over one arena, 20 ns a hit, no `String`.
 ///
-/// A `Dictionary` of `String` takes ten times as long here, once an event for the URL and once for the
-/// device, and judges equality on characters where Redis judges bytes.
+/// A `Dictionary` of `String` takes ten times as long here, once an event for the URL and once for
+/// the device, and judges equality on characters where Redis judges bytes.
 struct ByteTable {
     private struct Entry {
         var hash: UInt64

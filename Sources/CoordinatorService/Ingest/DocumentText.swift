@@ -18,20 +18,21 @@ struct DocumentText {
         switch book.details[Int(number)] {
         case .website(let name):
             return encode(
-                Website(id: record.id.hex, name: name, last_visited: visited, sections: [], pages: []))
+                Website(
+                    id: record.id.hex, name: name, lastVisited: visited, sections: [], pages: []))
         case .section(let name, let levels, let website):
             return encode(
                 Section(
                     id: record.id.hex, name: name, levels: Self.levels(levels),
-                    last_visited: visited, website: reference(website, book), pages: []))
+                    lastVisited: visited, website: reference(website, book), pages: []))
         case .page(let page):
             let section = SectionOfPage(
                 id: page.sectionID.hex, name: page.section, levels: Self.levels(page.levels))
             return encode(
                 Page(
-                    id: record.id.hex, url: page.url, article_id: page.articleID,
-                    last_visited: visited,
-                    metadata: Metadata(title: nil, kicker: nil, display_date: nil),
+                    id: record.id.hex, url: page.url, articleID: page.articleID,
+                    lastVisited: visited,
+                    metadata: Metadata(),
                     website: reference(record.website, book), section: section))
         }
     }
@@ -44,7 +45,7 @@ struct DocumentText {
         case .website(let name), .section(let name, _, _):
             text = encode(Reference(id: record.id.hex, name: name))
         case .page(let page):
-            text = encode(ChildPage(id: record.id.hex, url: page.url, article_id: page.articleID))
+            text = encode(ChildPage(id: record.id.hex, url: page.url, articleID: page.articleID))
         }
         text.removeLast()
         return text
@@ -73,7 +74,6 @@ struct DocumentText {
     }
 }
 
-// Property names are those of the documents.
 private struct Reference: Encodable {
     let id: String
     let name: String
@@ -82,24 +82,39 @@ private struct Reference: Encodable {
 private struct ChildPage: Encodable {
     let id: String
     let url: String
-    let article_id: UInt64?
+    let articleID: UInt64?
+
+    enum CodingKeys: String, CodingKey {
+        case id, url
+        case articleID = "article_id"
+    }
 }
 
 private struct Website: Encodable {
     let id: String
     let name: String
-    let last_visited: Int64
+    let lastVisited: Int64
     let sections: [Reference]
     let pages: [ChildPage]
+
+    enum CodingKeys: String, CodingKey {
+        case id, name, sections, pages
+        case lastVisited = "last_visited"
+    }
 }
 
 private struct Section: Encodable {
     let id: String
     let name: String
     let levels: [String: String]
-    let last_visited: Int64
+    let lastVisited: Int64
     let website: Reference
     let pages: [ChildPage]
+
+    enum CodingKeys: String, CodingKey {
+        case id, name, levels, website, pages
+        case lastVisited = "last_visited"
+    }
 }
 
 private struct SectionOfPage: Encodable {
@@ -108,18 +123,31 @@ private struct SectionOfPage: Encodable {
     let levels: [String: String]
 }
 
+/// What enrichment will know; the members are there from the start, as null.
 private struct Metadata: Encodable {
-    let title: String?
-    let kicker: String?
-    let display_date: Int64?
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        for key in CodingKeys.allCases { try container.encodeNil(forKey: key) }
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case title, kicker
+        case displayDate = "display_date"
+    }
 }
 
 private struct Page: Encodable {
     let id: String
     let url: String
-    let article_id: UInt64?
-    let last_visited: Int64
+    let articleID: UInt64?
+    let lastVisited: Int64
     let metadata: Metadata
     let website: Reference
     let section: SectionOfPage
+
+    enum CodingKeys: String, CodingKey {
+        case id, url, metadata, website, section
+        case articleID = "article_id"
+        case lastVisited = "last_visited"
+    }
 }

@@ -1,9 +1,10 @@
 import CoordinatorCore
 
-/// Takes entries into a batch: what each one means for which shard, by the deployment's rules alone.
+/// Takes entries into a batch: what each one means for which shard, by the deployment's rules
+/// alone.
 ///
-/// An entry that a shard already holds is left out for that shard only: a batch that is read again after
-/// a failover adds exactly what the failover lost.
+/// An entry that a shard already holds is left out for that shard only: a batch that is read again
+/// after a failover adds exactly what the failover lost.
 final class Intake {
     private let rules: EventRules
     private let layout: ShardLayout
@@ -64,7 +65,9 @@ final class Intake {
 
         let window = time / baseLength
         var device: Int32 = -1
-        if let name = fields.device, EventRules.isDevice(name) { device = batch.devices.intern(name) }
+        if let name = fields.device, EventRules.isDevice(name) {
+            device = batch.devices.intern(name)
+        }
         let record = book.records[Int(page)]
         let isForPage = add(page, id, window, device, batch)
         let isForSection = add(record.section, id, window, device, batch)
@@ -109,7 +112,9 @@ final class Intake {
 
     /// A copy of what is needed to send a refused event again, cut to what a field may have.
     private static func kept(_ fields: EntryFields) -> [(name: String, value: [UInt8])] {
-        func copy(_ name: String, _ value: UnsafeRawBufferPointer?) -> (name: String, value: [UInt8])? {
+        func copy(_ name: String, _ value: UnsafeRawBufferPointer?) -> (
+            name: String, value: [UInt8]
+        )? {
             value.map { (name, Array($0.prefix(EventRules.maximumFieldBytes + 1))) }
         }
         return [copy("url", fields.url), copy("uui", fields.device), copy("dt", fields.time)]

@@ -2,11 +2,12 @@ import CoordinatorCore
 
 /// Every website, section and page that this node has seen lately, by number.
 ///
-/// A URL is resolved once; after that an event costs one look-up by its bytes. What the book remembers
-/// about documents only saves writing them again: it is dropped for a shard whose watermark went back.
+/// A URL is resolved once; after that an event costs one look-up by its bytes. What the book
+/// remembers about documents only saves writing them again: it is dropped for a shard whose
+/// watermark went back.
 struct RecordBook {
-    /// Past either bound the book is emptied between two batches: memory stays flat under a flood of
-    /// URLs that never return. 200,000 pages are ten times what a large publisher has active.
+    /// Past either bound the book is emptied between two batches: memory stays flat under a flood
+    /// of URLs that never return. 200,000 pages are ten times what a large publisher has active.
     static let maximumURLs = 400_000
     static let maximumBytes = 64 << 20
 
@@ -20,7 +21,8 @@ struct RecordBook {
         let website: Int32
         /// The newest visit in this batch, ms; −1 when the batch has none.
         var visited: Int64 = -1
-        /// Newest base window whose visit was sent to the own document, the section's and the website's list.
+        /// Newest base window whose visit was sent to the own document, the section's and the
+        /// website's list.
         var sentOwn: Int64 = .min
         var sentSection: Int64 = .min
         var sentWebsite: Int64 = .min
@@ -46,7 +48,8 @@ struct RecordBook {
     @inline(__always)
     func lookUp(_ url: UnsafeRawBufferPointer) -> Int32? { urls.find(url) }
 
-    /// Learns what a URL means. Refused ones are not kept: they would fill the book and say nothing.
+    /// Learns what a URL means. Refused ones are not kept: they would fill the book and say
+    /// nothing.
     mutating func learn(
         _ url: UnsafeRawBufferPointer, _ resolver: PageResolver, _ layout: ShardLayout
     ) throws(RefusalError) -> Int32 {
@@ -123,6 +126,7 @@ struct RecordBook {
     private static func sectionLevels(_ address: PageAddress) -> [String] {
         guard address.section != "(home)" else { return [] }
         let names = address.levels.prefix(2)
-        return names.joined(separator: "/") == address.section ? Array(names) : Array(names.prefix(1))
+        return names.joined(separator: "/") == address.section
+            ? Array(names) : Array(names.prefix(1))
     }
 }

@@ -4,8 +4,8 @@ import RedisClient
 
 /// One call of `apply`, sent again until its outcome is known.
 ///
-/// The compare-and-set makes the same call harmless twice: if the first one ran, the second finds the
-/// watermark where it wanted it.
+/// The compare-and-set makes the same call harmless twice: if the first one ran, the second finds
+/// the watermark where it wanted it.
 ///
 /// - Thread: loop only.
 @LoopActor struct ShardApply {

@@ -4,9 +4,9 @@ import RedisClient
 
 /// Reads one source and applies it to all shards, exactly once.
 ///
-/// The source has no position of its own: it is the minimum of its watermarks over the shards. A shard
-/// that does not answer, or that a failover set back, is left behind and read again for, from its own
-/// watermark, while the others go on.
+/// The source has no position of its own: it is the minimum of its watermarks over the shards. A
+/// shard that does not answer, or that a failover set back, is left behind and read again for, from
+/// its own watermark, while the others go on.
 ///
 /// - Invariant: every event at or below `position` is in its shards, or its shard is in `behind`.
 /// - Not guaranteed: that this is the only reader. Two may run; the compare-and-set counts once.
@@ -178,14 +178,16 @@ import RedisClient
     private func fill(_ batch: Batch) async throws(ServiceError) {
         var more = !isQuiet
         while more, !batch.isFull, !isStopping {
-            let read = try await stream.chunk(after: batch.through, through: nil, count: Self.chunk) {
+            let read = try await stream.chunk(after: batch.through, through: nil, count: Self.chunk)
+            {
                 self.intake.take($0, $1, into: batch)
             }
             batch.through = read.last ?? batch.through
             more = read.count == Self.chunk
         }
         let isEnd = !more
-        let end = try await stream.confirm(after: batch.through, count: isEnd ? Self.chunk / 2 : 0) {
+        let end = try await stream.confirm(after: batch.through, count: isEnd ? Self.chunk / 2 : 0)
+        {
             self.intake.take($0, $1, into: batch)
         }
         batch.through = max(batch.through, end.position)
@@ -195,7 +197,8 @@ import RedisClient
         if let trimmed = end.trimmed, let hole = intake.watermarks.min(), hole.next() < trimmed {
             log.change(
                 "hole", record.key,
-                "entries after \(hole) were trimmed before every shard held them (up to \(trimmed))")
+                "entries after \(hole) were trimmed before every shard held them (up to \(trimmed))"
+            )
         }
     }
 
@@ -246,14 +249,17 @@ import RedisClient
         return round
     }
 
-    /// The shards that a batch can be sent to. Known before anything is encoded: the book notes what
-    /// is, and would keep it from a shard that gets nothing of this batch.
+    /// The shards that a batch can be sent to. Known before anything is encoded: the book notes
+    /// what is, and would keep it from a shard that gets nothing of this batch.
     private func takers(of batch: Batch) -> [Bool] {
         clients.indices.map { shard in
             let held = intake.watermarks[shard]
-            guard intake.wants[shard], behind[shard] == nil, held <= batch.through else { return false }
+            guard intake.wants[shard], behind[shard] == nil, held <= batch.through else {
+                return false
+            }
             if held <= batch.from || held == batch.watermarks[shard] { return true }
-            // Another reader moved the shard while the batch was read: what it holds is not left out.
+            // Another reader moved the shard while the batch was read: what it holds is not left
+            // out.
             behind[shard] = Lagging(retryAt: loopNow(), failures: 0, reason: "moved")
             return false
         }
@@ -280,7 +286,9 @@ import RedisClient
             // Ahead: another reader was here, or a reply was lost. Back: a failover lost a suffix.
             intake.watermarks[shard] = stored
             intake.book.forgetSent(to: Int32(shard))
-            if stored < through { behind[shard] = Lagging(retryAt: loopNow(), failures: 0, reason: "") }
+            if stored < through {
+                behind[shard] = Lagging(retryAt: loopNow(), failures: 0, reason: "")
+            }
         case .unclaimed:
             intake.watermarks[shard] = .zero
             fallBehind(shard, "the shard has no state; it is claimed again")
@@ -306,7 +314,9 @@ import RedisClient
         let lagging = behind
         try await readWatermarks(of: due)
         let answering = due.filter { behind[$0] == nil }
-        guard !answering.isEmpty, let lowest = answering.map({ intake.watermarks[$0] }).min() else { return }
+        guard !answering.isEmpty, let lowest = answering.map({ intake.watermarks[$0] }).min() else {
+            return
+        }
         // Until they have caught up they stay out of the main batches.
         for shard in answering { behind[shard] = lagging[shard] }
         intake.wants = (0..<clients.count).map { answering.contains($0) }

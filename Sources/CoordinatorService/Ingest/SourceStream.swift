@@ -7,8 +7,8 @@ import RedisClient
 ///
 /// - Thread: loop only.
 @LoopActor struct SourceStream {
-    /// A read that its master cannot show a replica within this is discarded: the master may be paused,
-    /// cut off or replaced, and its entries may never have existed.
+    /// A read that its master cannot show a replica within this is discarded: the master may be
+    /// paused, cut off or replaced, and its entries may never have existed.
     private static let confirmWithin: Duration = .milliseconds(500)
 
     let cluster: RedisCluster
@@ -45,9 +45,11 @@ import RedisClient
         _ take: @escaping @LoopActor (StreamID, EntryFields) -> Void
     ) async throws(ServiceError) -> Chunk {
         let command = RedisCommand(
-            "XRANGE", .init(key), .init("(\(position)"), .init(through?.description ?? "+"), "COUNT",
+            "XRANGE", .init(key), .init("(\(position)"), .init(through?.description ?? "+"),
+            "COUNT",
             .init(count), isRepeatable: true)
-        let cluster = cluster, slot = slot
+        let cluster = cluster
+        let slot = slot
         let result: Result<Chunk, RedisError> = await withCheckedContinuation { continuation in
             cluster.send(command, slot: slot, lane: .reading) { result in
                 continuation.resume(returning: result.flatMap { Self.entries(of: $0, take) })
@@ -63,12 +65,14 @@ import RedisClient
         of reply: RedisReplyView, _ take: @LoopActor (StreamID, EntryFields) -> Void
     ) -> Result<Chunk, RedisError> {
         if reply.kind == .error, case .error(let error) = reply.decoded() {
-            return .failure(.server(code: error.code, message: error.message, endpoint: "the source"))
+            return .failure(
+                .server(code: error.code, message: error.message, endpoint: "the source"))
         }
         var chunk = Chunk()
         for entry in reply.elements {
             var parts = entry.elements
-            guard let id = parts.next().flatMap({ StreamID(bytes: $0.bytes) }), let list = parts.next()
+            guard let id = parts.next().flatMap({ StreamID(bytes: $0.bytes) }),
+                let list = parts.next()
             else {
                 return .failure(
                     .protocolViolation(endpoint: "XRANGE", reason: "an entry without an id"))
@@ -111,10 +115,13 @@ import RedisClient
                 continue
             }
             if waits, items.acknowledged < 1 {
-                do throws(RedisError) { try await cluster.refreshTopology() } catch { throw .redis(error) }
+                do throws(RedisError) { try await cluster.refreshTopology() } catch {
+                    throw .redis(error)
+                }
                 throw .redis(
                     .clusterDown(
-                        message: "no replica of the master of \(key) confirmed what was read within "
+                        message:
+                            "no replica of the master of \(key) confirmed what was read within "
                             + "\(Self.confirmWithin); it is read again"))
             }
             return try end(items.reply, position, take)
@@ -125,7 +132,8 @@ import RedisClient
         after position: StreamID, count: Int, waits: Bool
     ) async throws(ServiceError) -> (reply: [RedisValue], acknowledged: Int64) {
         let script = ScriptLibrary.read.command(
-            keys: [key, stateKey], arguments: [.init(position.description), .init(count), sourceKind],
+            keys: [key, stateKey],
+            arguments: [.init(position.description), .init(count), sourceKind],
             isRepeatable: true)
         let wait = RedisCommand.wait(replicas: 1, timeout: Self.confirmWithin)
         do throws(RedisError) {
@@ -177,7 +185,8 @@ import RedisClient
             var fields = EntryFields()
             var offset = 0
             for index in stride(from: 0, to: lengths.count - 1, by: 2) {
-                let middle = offset + lengths[index], end = middle + lengths[index + 1]
+                let middle = offset + lengths[index]
+                let end = middle + lengths[index + 1]
                 fields.add(
                     name: UnsafeRawBufferPointer(rebasing: bytes[offset..<middle]),
                     value: UnsafeRawBufferPointer(rebasing: bytes[middle..<end]))
@@ -211,7 +220,8 @@ extension SourceStream {
     /// Counting stops here: more is "at least".
     private static let mostCounted = 1_000_000
 
-    /// Entries after a position; the stream cannot tell, so they are read through, without their fields.
+    /// Entries after a position; the stream cannot tell, so they are read through, without their
+    /// fields.
     func count(after position: StreamID) async throws(ServiceError) -> Int64 {
         var total: Int64 = 0
         var from = position

@@ -1,6 +1,7 @@
 import CoordinatorCore
 
-/// Growing pauses between tries, with full jitter, so that many that failed together do not return together.
+/// Growing pauses between tries, with full jitter, so that many that failed together do not return
+/// together.
 struct Backoff {
     /// The first pause is short: most failures are a failover's last moment.
     private static let first: Duration = .milliseconds(50)

@@ -1,9 +1,10 @@
 import EventLoop
 
-/// Runs one task for each index on the loop, at most `limit` at a time, and returns what they gave, in order.
+/// Runs one task for each index on the loop, at most `limit` at a time, and returns what they gave,
+/// in order.
 ///
-/// A task group would do, but the compiler's region checker refuses groups whose children run on the
-/// loop's actor.
+/// A task group would do, but the compiler's region checker refuses groups whose children run on
+/// the loop's actor.
 @LoopActor func gather<Value: Sendable>(
     _ count: Int, limit: Int = .max, _ body: @escaping @LoopActor (Int) async -> Value
 ) async -> [Value] {

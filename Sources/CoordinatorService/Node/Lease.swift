@@ -4,8 +4,9 @@ import RedisClient
 
 /// The right to work on the shards, until a deadline.
 ///
-/// - Not guaranteed: that there is only one holder at every moment. Redis replicates asynchronously, and a
-///   paused master may answer; what keeps the data right is the token that every rotation shows.
+/// - Not guaranteed: that there is only one holder at every moment. Redis replicates
+///   asynchronously, and a paused master may answer; what keeps the data right is the token that
+///   every rotation shows.
 /// - Thread: loop only.
 @LoopActor struct Lease {
     /// Who holds it, as Redis tells.
@@ -66,13 +67,15 @@ import RedisClient
             reply = try await cluster.run(
                 ScriptLibrary.lease, keys: [RedisKeys.lease],
                 arguments: [
-                    .init(action), .init(node), .init(nonce), .init(duration.wholeMilliseconds), .init(above),
+                    .init(action), .init(node), .init(nonce), .init(duration.wholeMilliseconds),
+                    .init(above),
                 ], slot: Self.slot)
         } catch {
             throw .redis(error)
         }
         guard let items = reply.items, items.count == 3, let value = items[1].text else {
-            throw .redis(.protocolViolation(endpoint: RedisKeys.lease, reason: "three values expected"))
+            throw .redis(
+                .protocolViolation(endpoint: RedisKeys.lease, reason: "three values expected"))
         }
         let held = Held(value, remaining: items[2].int ?? 0)
         if items[0].int == 1, let held { return .mine(held) }

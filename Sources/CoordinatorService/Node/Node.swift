@@ -2,7 +2,8 @@ public import CoordinatorCore
 public import EventLoop
 public import RedisClient
 
-/// One `coordinator run` process: waits for the lease, works while it holds it, and stops by itself.
+/// One `coordinator run` process: waits for the lease, works while it holds it, and stops by
+/// itself.
 ///
 /// - Thread: loop only.
 @LoopActor public final class Node {
@@ -39,7 +40,8 @@ public import RedisClient
     /// Name and incarnation: a node started twice with one name is two nodes.
     public var id: String { "\(options.name)/\(nonce.prefix(8))" }
 
-    /// Ends the work in an orderly way: no new work, what is in flight ends, the lease is given back.
+    /// Ends the work in an orderly way: no new work, what is in flight ends, the lease is given
+    /// back.
     public func stop() {
         isStopping = true
         office?.stop()
@@ -61,7 +63,9 @@ public import RedisClient
                 switch try await lease.grant(above: above) {
                 case .others(let holder):
                     log.change("standby", "lease", holder?.node ?? "nobody", level: .info)
-                    await sleep(.milliseconds(holder?.remainingMilliseconds ?? 100) * Double.random(in: 1...1.1))
+                    await sleep(
+                        .milliseconds(holder?.remainingMilliseconds ?? 100)
+                            * Double.random(in: 1...1.1))
                 case .mine(let held):
                     pause.reset()
                     above = try await work(deployment, lease, held, grantedAt: sentAt)
@@ -75,13 +79,15 @@ public import RedisClient
         log.event(.info, "stopped", [("id", id)])
     }
 
-    /// Works under one term. Returns the token to be above when a shard was found held by a greater one.
+    /// Works under one term. Returns the token to be above when a shard was found held by a greater
+    /// one.
     private func work(
         _ deployment: Deployment, _ lease: Lease, _ held: Lease.Held, grantedAt: MonotonicInstant
     ) async throws(ServiceError) -> FencingToken? {
         log.event(.info, "elected", [("token", held.token.text)])
         let office = Office(
-            deployment, lease, held.token, node: id, host: options.host, log: log, grantedAt: grantedAt)
+            deployment, lease, held.token, node: id, host: options.host, log: log,
+            grantedAt: grantedAt)
         self.office = office
         defer { self.office = nil }
         if isStopping { office.stop() }

@@ -4,8 +4,8 @@ import FoundationEssentials
 
 /// A node's log: one logfmt line for each transition, on stderr.
 ///
-/// A reason is written when it changes, not each time it is met: a master that is away for an hour is
-/// two lines.
+/// A reason is written when it changes, not each time it is met: a master that is away for an hour
+/// is two lines.
 ///
 /// - Thread: loop only.
 @LoopActor public final class NodeLog {
@@ -34,7 +34,9 @@ import FoundationEssentials
     /// One line about something that happened.
     public func event(_ level: Level = .info, _ event: String, _ fields: [(String, String)] = []) {
         guard level.rawValue >= lowest.rawValue else { return }
-        var line = "time=\(Self.now()) level=\(level) node=\(Self.quoted(node)) event=\(Self.quoted(event))"
+        var line =
+            "time=\(Self.now()) level=\(level) node=\(Self.quoted(node))"
+            + " event=\(Self.quoted(event))"
         for (name, value) in fields { line += " \(name)=\(Self.quoted(value))" }
         write(line + "\n")
     }
@@ -78,7 +80,8 @@ import FoundationEssentials
 extension Unicode.GeneralCategory {
     fileprivate var isUnprintable: Bool {
         switch self {
-        case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse:
+        case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator, .unassigned,
+            .privateUse:
             true
         default: false
         }

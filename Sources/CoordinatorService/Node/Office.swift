@@ -3,10 +3,12 @@ import EventLoop
 import FoundationEssentials
 import RedisClient
 
-/// The work of one term: shards claimed with its token, sources read, windows rotated, the lease renewed.
+/// The work of one term: shards claimed with its token, sources read, windows rotated, the lease
+/// renewed.
 ///
-/// - Invariant: past the lease, counted on the monotonic clock from before the request was sent, no new
-///   work is begun. That saves work; the token in each shard's slot is what keeps the figures right.
+/// - Invariant: past the lease, counted on the monotonic clock from before the request was sent, no
+///   new work is begun. That saves work; the token in each shard's slot is what keeps the figures
+///   right.
 /// - Thread: loop only.
 @LoopActor final class Office {
     struct Outcome {
@@ -17,8 +19,8 @@ import RedisClient
 
     /// Sources and heartbeats are looked after this often.
     private static let housekeeping: Duration = .seconds(1)
-    /// Trackers' streams are trimmed this far behind the lowest watermark: what a failover takes back is
-    /// read again from there.
+    /// Trackers' streams are trimmed this far behind the lowest watermark: what a failover takes
+    /// back is read again from there.
     private static let trimBehindMilliseconds: Int64 = 3_600_000
     private static let trimEvery: Duration = .seconds(60)
 
@@ -50,7 +52,8 @@ import RedisClient
         clients = deployment.layout.shards.map { ShardClient(deployment, $0) }
         validUntil = grantedAt + lease.duration
         record = NodeRecord(
-            node: node, host: host, version: Version.text, role: "leader", shards: 0, heartbeatAt: 0)
+            node: node, host: host, version: Version.text, role: "leader", shards: 0, heartbeatAt: 0
+        )
         weak var office: Office?
         rotator = Rotator(deployment, clients: clients, token: token, log: log) { shard, other in
             office?.wasFenced(shard, other)
@@ -98,7 +101,8 @@ import RedisClient
     private func wasFenced(_ shard: ShardID, _ other: String) {
         end(
             Outcome(
-                reason: "shard \(shard) was claimed with \(other)", error: .fenced(shard: shard, by: other),
+                reason: "shard \(shard) was claimed with \(other)",
+                error: .fenced(shard: shard, by: other),
                 greaterToken: FencingToken(other)))
     }
 
@@ -140,7 +144,9 @@ import RedisClient
     private func claimAll() async {
         let missing = clients.indices.filter { !claimed.contains($0) }
         guard !missing.isEmpty else { return }
-        let token = token, node = record.node, clients = clients
+        let token = token
+        let node = record.node
+        let clients = clients
         let replies = await gather(missing.count, limit: 16) {
             index -> Result<ShardClient.Claim, ServiceError> in
             do throws(ServiceError) {
@@ -191,12 +197,16 @@ import RedisClient
             reader.stop()
             readers[key] = nil
         }
-        if readers.values.contains(where: \.hasRead) || sources.contains(where: { $0.kind == .import }) {
+        if readers.values.contains(where: \.hasRead)
+            || sources.contains(where: { $0.kind == .import })
+        {
             hasEvents = true
         }
-        // `--start oldest` begins with the first event there is: until one is known nothing is passed over.
+        // `--start oldest` begins with the first event there is: until one is known nothing is
+        // passed over.
         let mayRotate = deployment.settings.start != .oldest || hasEvents
-        rotator.waitsFor = mayRotate ? sources.filter { $0.holdsRotation(now: now) }.map(\.key) : nil
+        rotator.waitsFor =
+            mayRotate ? sources.filter { $0.holdsRotation(now: now) }.map(\.key) : nil
         for reader in readers.values { reader.noteSealed(to: rotator.sealedTo) }
         try await heartbeat(now)
         if loopNow() - lastTrim >= Self.trimEvery {
@@ -219,11 +229,12 @@ import RedisClient
         else { return }
         var confirmed = source
         if confirmed.confirmedAt == nil { confirmed.confirmedAt = now }
-        // With replicas a failover may still take back what the shards hold, and the entries are needed
-        // again: they are kept for an hour, like a tracker's.
+        // With replicas a failover may still take back what the shards hold, and the entries are
+        // needed again: they are kept for an hour, like a tracker's.
         let hasReplicas = deployment.cluster.masters.contains { $0.replicaCount > 0 }
         if !hasReplicas || now - (confirmed.confirmedAt ?? now) >= Self.trimBehindMilliseconds {
-            _ = try await SourceStream(deployment.cluster, source).trim(before: last.next(), exactly: true)
+            _ = try await SourceStream(deployment.cluster, source).trim(
+                before: last.next(), exactly: true)
             confirmed.isSettled = true
         }
         if confirmed != source { try await SourceRegistry(deployment.cluster).put(confirmed) }
@@ -232,8 +243,10 @@ import RedisClient
     private func trimLive(_ sources: [SourceRecord], _ now: Int64) async throws(ServiceError) {
         for source in sources where source.kind == .live {
             guard let reader = readers[source.key] else { continue }
-            let behind = min(
-                Int64(clamping: reader.lowestWatermark.milliseconds), now) - Self.trimBehindMilliseconds
+            let behind =
+                min(
+                    Int64(clamping: reader.lowestWatermark.milliseconds), now)
+                - Self.trimBehindMilliseconds
             guard behind > 0 else { continue }
             let removed = try await SourceStream(deployment.cluster, source).trim(
                 before: StreamID(milliseconds: UInt64(behind), sequence: 0), exactly: false)

@@ -2,7 +2,8 @@ import CoordinatorCore
 import EventLoop
 import RedisClient
 
-/// Rotates the shards that this node has claimed, each from its own state, one step after the other.
+/// Rotates the shards that this node has claimed, each from its own state, one step after the
+/// other.
 ///
 /// Which window, and whether it is due, is decided in the slot; here it is only asked often enough.
 ///
@@ -10,7 +11,8 @@ import RedisClient
 @LoopActor final class Rotator {
     /// How often shards that may have work are asked.
     static let tick: Duration = .seconds(1)
-    /// Calls under way at once: enough to keep the masters busy, few enough to leave room for ingest.
+    /// Calls under way at once: enough to keep the masters busy, few enough to leave room for
+    /// ingest.
     static let concurrency = 6
     /// A step keeps Redis busy for a few ms; records in it are adapted to the time it takes.
     private static let efforts = 16...512
