@@ -119,29 +119,38 @@ extension RedisCluster {
         return order.filter { seen.insert($0).inserted }
     }
 
+    /// Asks `CLUSTER SHARDS`, and `CLUSTER SLOTS` where that says too little: older servers do not know it, and
+    /// Redis 7.4 shows a shard without its slots for as long as its failed former master is listed (seen after
+    /// a failover, on every node).
     private func learnTopology(from endpoint: RedisEndpoint) async throws(RedisError) {
-        let shards = await ask("SHARDS", endpoint)
-        switch shards {
-        case .success(let reply):
-            guard let topology = RedisTopology(shards: reply, from: endpoint) else {
-                throw .clusterDown(message: "\(endpoint) knows no master with slots")
-            }
-            apply(topology)
-        case .failure(.server("ERR", let message, _))
-        where message.contains("cluster support disabled"):
+        var best: RedisTopology?
+        switch await ask("SHARDS", endpoint) {
+        case .success(let reply): best = RedisTopology(shards: reply, from: endpoint)
+        case .failure(.server("ERR", let message, _)) where message.contains(Self.noCluster):
+            // Waiting does not turn a single server into a cluster: `search` ends at once.
             throw .configuration(
-                "redis at \(endpoint) runs without cluster mode: start it with `cluster-enabled yes` and "
-                    + "give it all slots (`redis-cli --cluster create`); `Deploy/cluster start` makes a "
-                    + "local cluster")
-        case .failure(.server("ERR", _, _)):
-            guard
-                let topology = RedisTopology(
-                    slots: try await ask("SLOTS", endpoint).get(), from: endpoint)
-            else { throw .clusterDown(message: "\(endpoint) knows no master with slots") }
-            apply(topology)
+                "redis at \(endpoint) runs without cluster mode: start it with `cluster-enabled yes` "
+                    + "and give it all slots (`redis-cli --cluster create`); `Deploy/cluster start` "
+                    + "makes a local cluster")
+        case .failure(.server("ERR", _, _)): break
         case .failure(let error): throw error
         }
+        if best?.isComplete != true {
+            switch await ask("SLOTS", endpoint) {
+            case .success(let reply):
+                let other = RedisTopology(slots: reply, from: endpoint)
+                if (other?.coveredSlots ?? 0) > (best?.coveredSlots ?? 0) { best = other }
+            case .failure(let error): if best == nil { throw error }
+            }
+        }
+        guard let best else {
+            throw .clusterDown(message: "\(endpoint) knows no master with slots")
+        }
+        apply(best)
     }
+
+    /// What a server that is no cluster node says.
+    private static let noCluster = "cluster support disabled"
 
     private func ask(_ what: RedisArgument, _ endpoint: RedisEndpoint) async -> Result<
         RedisValue, RedisError
@@ -173,17 +182,15 @@ extension RedisCluster {
 
     private func apply(_ topology: RedisTopology) {
         owners = topology.masters.map { known($0.endpoint) }
-        var covered = 0
         for slot in ownerOfSlot.indices { ownerOfSlot[slot] = -1 }
         for (index, master) in topology.masters.enumerated() {
-            covered += master.slotCount
             for range in master.slots {
                 for slot in range { ownerOfSlot[slot] = Int16(index) }
             }
         }
         if topology.masters != masters {
             masters = topology.masters
-            onEvent?(.topologyChanged(masters: masters.count, coveredSlots: covered))
+            onEvent?(.topologyChanged(masters: masters.count, coveredSlots: topology.coveredSlots))
         }
         retireStrangers()
         releaseParked()

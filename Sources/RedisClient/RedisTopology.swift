@@ -38,6 +38,10 @@ struct RedisTopology: Equatable {
     /// In the order of their first slots.
     let masters: [RedisMaster]
 
+    var coveredSlots: Int { masters.reduce(0) { $0 + $1.slotCount } }
+
+    var isComplete: Bool { coveredSlots == HashSlot.count }
+
     /// Reads `CLUSTER SHARDS`.
     ///
     /// - Parameter server: the server that answered; its host stands in where an entry has none.

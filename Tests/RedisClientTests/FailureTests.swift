@@ -280,35 +280,37 @@ struct FailureTests {
     )
     @LoopActor
     func refusedThenThere() async throws {
-        let port = unusedPort()
-        let configuration = testConfiguration([RedisEndpoint(host: "localhost", port: port)])
+        let server = ScriptedServer([.expect("GET a"), .send("+OK\r\n")], isRefusing: true)
+        server.answerTopology(.answer(shards([(server.port, allSlots)])))
+        let configuration = testConfiguration([RedisEndpoint(host: "localhost", port: server.port)])
         let cluster = RedisCluster(configuration)
-        var server: ScriptedServer?
+        var refusals = 0
         cluster.onEvent = { event in
-            guard server == nil, case .disconnected(_, _, .unreachable(_, let reason)) = event
-            else { return }
+            guard case .disconnected(_, _, .unreachable(_, let reason)) = event else { return }
             #expect(reason == "connection refused")
-            let late = ScriptedServer(port: port, [.expect("GET a"), .send("+OK\r\n")])
-            late.answerTopology(.answer(shards([(port, allSlots)])))
-            server = late
+            refusals += 1
+            if refusals == 2 { server.admit() }
         }
         try await cluster.start()
         let answer = try await cluster.call("GET", "a", slot: slotA)
         #expect(answer.text == "OK")
         await cluster.close()
-        server?.stop()
-        #expect(server?.problems == [])
+        server.stop()
+        #expect(server.problems == [])
     }
 
     @Test("no server at all is an error that names it, within the time given")
     @LoopActor
     func nobody() async throws {
-        let port = unusedPort()
-        var configuration = testConfiguration([RedisEndpoint(host: "127.0.0.1", port: port)])
+        let server = ScriptedServer(isRefusing: true)
+        var configuration = testConfiguration([server.endpoint])
         configuration.commandTimeout = .milliseconds(60)
         let cluster = RedisCluster(configuration)
         let error = await failure { () async throws(RedisError) in try await cluster.start() }
-        #expect(error == .unreachable(endpoint: "127.0.0.1:\(port)", reason: "connection refused"))
+        #expect(
+            error
+                == .unreachable(endpoint: server.endpoint.description, reason: "connection refused")
+        )
         await cluster.close()
     }
 
@@ -331,16 +333,17 @@ struct FailureTests {
         server.stop()
     }
 
-    @Test("an old server that knows no CLUSTER SHARDS is asked for CLUSTER SLOTS")
-    @LoopActor
-    func clusterSlots() async throws {
-        let server = ScriptedServer()
-        server.answerTopology(.answer("-ERR unknown subcommand 'SHARDS'\r\n"))
-        let node = "*3\r\n" + bulk("127.0.0.1") + ":\(server.port)\r\n" + bulk("id1")
-        server.append([
-            .expect("CLUSTER SLOTS"), .send("*1\r\n*3\r\n:0\r\n:16383\r\n" + node),
-            .expect("GET a"), .send("+OK\r\n"),
+    @Test(
+        "where CLUSTER SHARDS is unknown, or leaves slots out, CLUSTER SLOTS is asked",
+        arguments: [
+            "-ERR unknown subcommand 'SHARDS'\r\n", shards([(port: 1, slots: 0...5)]), "*0\r\n",
         ])
+    @LoopActor
+    func clusterSlots(shards: String) async throws {
+        let server = ScriptedServer([.expect("GET a"), .send("+OK\r\n")])
+        let node = "*3\r\n" + bulk("127.0.0.1") + ":\(server.port)\r\n" + bulk("id1")
+        server.answerTopology(.answer(shards))
+        server.answerSlots(.answer("*1\r\n*3\r\n:0\r\n:16383\r\n" + node))
         try await withPeers([server]) { cluster in
             #expect(cluster.masters.map(\.redisNodeID) == ["id1"])
             let answer = try await cluster.call("GET", "a", slot: slotA)

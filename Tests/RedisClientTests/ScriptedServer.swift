@@ -31,6 +31,7 @@ final class ScriptedServer: Sendable {
     private struct State {
         var steps: [Step]
         var topology = Aside.answer("*0\r\n")
+        var slots = Aside.answer("*0\r\n")
         var ping = Aside.answer("+PONG\r\n")
         var problems: [String] = []
         var received: [String] = []
@@ -42,13 +43,15 @@ final class ScriptedServer: Sendable {
     private let listener: Int32
     private let state: Locked<State>
 
-    init(port: UInt16 = 0, _ steps: [Step] = []) {
+    /// - Parameter isRefusing: holds the port but refuses connections until ``admit()``. A port that was merely
+    ///   free would soon be another test's.
+    init(_ steps: [Step] = [], isRefusing: Bool = false) {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var one: Int32 = 1
         setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-        var address = loopback(port)
+        var address = loopback()
         let bound = withSockaddr(&address) { bind(listener, $0, $1) }
-        precondition(bound == 0 && listen(listener, 64) == 0, "cannot listen: \(errno)")
+        precondition(bound == 0, "cannot bind: \(errno)")
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         _ = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -58,6 +61,12 @@ final class ScriptedServer: Sendable {
         self.listener = listener
         self.port = UInt16(bigEndian: address.sin_port)
         state = Locked(State(steps: steps))
+        if !isRefusing { admit() }
+    }
+
+    /// Begins to accept connections.
+    func admit() {
+        precondition(listen(listener, 64) == 0, "cannot listen: \(errno)")
         onThread { self.acceptAll() }
     }
 
@@ -74,6 +83,8 @@ final class ScriptedServer: Sendable {
     func count(of command: String) -> Int { received.count { $0 == command } }
 
     func answerTopology(_ aside: Aside) { state.withLock { $0.topology = aside } }
+
+    func answerSlots(_ aside: Aside) { state.withLock { $0.slots = aside } }
 
     func answerPing(_ aside: Aside) { state.withLock { $0.ping = aside } }
 
@@ -126,6 +137,7 @@ final class ScriptedServer: Sendable {
             state.received.append(command)
             switch command {
             case "CLUSTER SHARDS": return state.topology
+            case "CLUSTER SLOTS": return state.slots
             case "PING": return state.ping
             default: return .scripted
             }
@@ -261,17 +273,10 @@ private struct CommandReader {
     }
 }
 
-/// A port that nobody listens on.
-func unusedPort() -> UInt16 {
-    let server = ScriptedServer()
-    server.stop()
-    return server.port
-}
-
-private func loopback(_ port: UInt16) -> sockaddr_in {
+private func loopback() -> sockaddr_in {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
+    address.sin_port = 0
     address.sin_addr = in_addr(s_addr: UInt32(0x7F00_0001).bigEndian)
     return address
 }
