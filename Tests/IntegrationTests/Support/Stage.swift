@@ -148,3 +148,13 @@ struct RunningNode: Sendable {
         _ = try await child.finish(within: .seconds(30))
     }
 }
+
+extension Stage {
+    /// Nothing is wrong by the program's own audit.
+    func expectSound(location: SourceLocation = #_sourceLocation) async throws {
+        let finished = try await run(["audit", "-q"])
+        #expect(
+            finished.code == 0, "audit: \(finished.output)\(finished.errors)",
+            sourceLocation: location)
+    }
+}

@@ -1,0 +1,238 @@
+import CoordinatorCore
+import EventLoop
+import Testing
+
+@testable import CoordinatorService
+@testable import RedisClient
+
+extension ServerSuites {
+    /// The scripts of one shard against a real server: whatever the order of reading, late events,
+    /// rotation in small steps and changes of the owner, the figures are those of a plain count.
+    @Suite("Scripts of one shard", .serialized)
+    struct ScriptTests {
+        private static let interleavings = 240
+
+        @Test(
+            "rotating and folding in any order give the same counts and registers",
+            arguments: [UInt64.random(in: 1...1_000_000)])
+        @LoopActor func interleaved(seed: UInt64) async throws {
+            print("scripts: interleavings from seed \(seed) on")
+            let stage = try await Stage.fresh()
+            let cluster = RedisCluster(try RedisConfiguration(urls: [stage.cluster.seeds]))
+            try await cluster.start()
+            let settings = DeploymentSettings(
+                shards: 256, tiers: "1s,2s/1h,6s/2h,12s/6h", graceMilliseconds: 1_000, start: .oldest)
+            _ = try await Deployment.initialise(cluster, settings, sources: [])
+            let deployment = try await Deployment(cluster)
+            var steps = 0
+            for number in 0..<Self.interleavings {
+                let client = ShardClient(deployment, ShardID(rawValue: number))
+                var run = try await Run(client, seed: seed + UInt64(number))
+                try await run.steps()
+                try await run.finish()
+                steps += run.count
+                let difference = try await run.twin.difference(client)
+                try #require(difference == nil, "seed \(seed + UInt64(number)): \(difference ?? "")")
+                let state = try await client.state()
+                #expect(state.open == nil && state.faults == 0, "seed \(seed + UInt64(number))")
+                #expect(state.counted.values.reduce(0, +) == run.counted)
+            }
+            print("scripts: \(Self.interleavings) interleavings, \(steps) calls")
+            await cluster.close()
+        }
+    }
+}
+
+/// One random way of a shard through reading, rotation and changes of the owner.
+@LoopActor private struct Run {
+    private static let start: Int64 = 1_721_856_300_000
+    private static let length: Int64 = 36_000
+    private static let source = "ST:TRACKER::::"
+
+    let client: ShardClient
+    private(set) var twin: ShardTwin
+    private(set) var counted: Int64 = 0
+    private(set) var count = 0
+    private var random: SplitMix64
+    private var watermark: StreamID?
+    private var position = start
+    private var tokens: [FencingToken] = []
+    private let floor: Int64
+    private let seed: UInt64
+
+    init(_ client: ShardClient, seed: UInt64) async throws {
+        self.client = client
+        self.seed = seed
+        twin = ShardTwin(ladder: client.deployment.ladder)
+        random = SplitMix64(seed: seed)
+        floor = try await client.deployment.serverTime()
+        try await claim()
+        // Some shards are far ahead before the first event: then everything folds.
+        if one(in: 4) {
+            try await apply([], to: Self.start + 10 * Self.length)
+            try await rotateToEnd()
+        }
+    }
+
+    private mutating func one(in chances: Int) -> Bool {
+        Int.random(in: 0..<chances, using: &random) == 0
+    }
+
+    mutating func steps() async throws {
+        for _ in 0..<Int.random(in: 5...30, using: &random) {
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<5:
+                let views = (0..<Int.random(in: 0...25, using: &random)).flatMap { _ in view() }
+                try await apply(views, to: position + Int64.random(in: 0...4_000, using: &random))
+            case 5: try await applyElsewhere()
+            case 6: try await claim()
+            default:
+                for _ in 0..<Int.random(in: 1...6, using: &random) { try await rotate() }
+            }
+        }
+    }
+
+    mutating func finish() async throws {
+        try await apply([], to: max(position, Self.start + 2 * Self.length))
+        try await rotateToEnd()
+    }
+
+    /// A view counts for a page, its section and its website: here for any three.
+    private mutating func view() -> [TwinView] {
+        let late = one(in: 3)
+        let newest = min(position, Self.start + Self.length - 1)
+        let time =
+            late
+            ? Int64.random(in: Self.start...newest, using: &random)
+            : min(newest + Int64.random(in: 0...2_000, using: &random), Self.start + Self.length - 1)
+        let device = one(in: 5) ? nil : Int.random(in: 0..<40, using: &random)
+        return [(Dimension.website, 2), (.section, 4), (.page, 12)].map { dimension, many in
+            let number = Int.random(in: 0..<many, using: &random)
+            let letter = UInt32(Dimension.counted.firstIndex(of: dimension) ?? 0)
+            let id = RecordID((UInt64(number), 0, letter))
+            return TwinView(dimension: dimension, id: id, time: time, device: device)
+        }
+    }
+
+    private mutating func apply(_ views: [TwinView], to time: Int64) async throws {
+        count += 1
+        let next = StreamID(
+            milliseconds: UInt64(time), sequence: (watermark?.sequence ?? 0) + 1)
+        let reply = try await client.apply(
+            Self.source, expected: watermark, through: next, floor: floor, packed: packed(views))
+        guard case .applied(faults: 0, _) = reply else {
+            throw Trouble("seed \(seed): apply gave \(reply)")
+        }
+        for view in views { twin.add(view) }
+        counted += Int64(views.count { $0.dimension == .website })
+        watermark = next
+        position = time
+    }
+
+    /// A batch that another reader was faster with changes nothing.
+    private mutating func applyElsewhere() async throws {
+        count += 1
+        let wrong = StreamID(milliseconds: 7, sequence: 7)
+        let reply = try await client.apply(
+            Self.source, expected: wrong, through: StreamID(milliseconds: 8, sequence: 0),
+            floor: floor, packed: packed(view()))
+        guard case .elsewhere(let stored) = reply, stored == watermark else {
+            throw Trouble("seed \(seed): apply elsewhere gave \(reply)")
+        }
+    }
+
+    /// A greater token takes the shard; the one before is FENCED, a smaller one REFUSED.
+    private mutating func claim() async throws {
+        count += 1
+        let before = tokens.last?.microseconds ?? 1_000
+        let after = before + UInt64.random(in: 1...5, using: &random)
+        let nonce = "00000000000000" + String(Int.random(in: 10...99, using: &random))
+        guard let token = FencingToken(epoch: 1, microseconds: after, nonce: nonce) else {
+            throw Trouble("no token")
+        }
+        guard case .held = try await client.claim(token, owner: "node-\(after)") else {
+            throw Trouble("seed \(seed): a greater token was refused")
+        }
+        if let old = tokens.last {
+            guard case .fenced(by: token.text) = try await call(old, effort: 9) else {
+                throw Trouble("seed \(seed): the old owner was not fenced")
+            }
+            guard case .refused(by: token.text) = try await client.claim(old, owner: "old") else {
+                throw Trouble("seed \(seed): a smaller token was not refused")
+            }
+        }
+        tokens.append(token)
+    }
+
+    private func call(_ token: FencingToken, effort: Int) async throws -> ShardClient.Rotated {
+        var sources = MessagePackWriter()
+        sources.array(1)
+        sources.text(Self.source)
+        return try await client.rotate(token, waitsFor: sources.bytes, effort: effort)
+    }
+
+    /// - Returns: whether there was something to do.
+    @discardableResult
+    private mutating func rotate() async throws -> Bool {
+        count += 1
+        guard let token = tokens.last else { return false }
+        switch try await call(token, effort: Int.random(in: 1...6, using: &random)) {
+        case .done(let step), .open(let step):
+            guard step.faults == 0 else { throw Trouble("seed \(seed): \(step.fault)") }
+            return true
+        case .idle: return false
+        case .fenced(let other): throw Trouble("seed \(seed): fenced by \(other)")
+        }
+    }
+
+    private mutating func rotateToEnd() async throws {
+        // 36 windows of 1 s with 18 records: far more steps than there can be work.
+        for _ in 0..<5_000 {
+            if try await !rotate() { return }
+        }
+        throw Trouble("seed \(seed): the rotation does not end")
+    }
+
+    private func packed(_ views: [TwinView]) -> [RedisArgument] {
+        var ledger = MessagePackWriter()
+        ledger.array(2)
+        ledger.integer(Int64(views.count { $0.dimension == .website }))
+        ledger.integer(0)
+        var none = MessagePackWriter()
+        none.array(0)
+        let empty = RedisArgument(none.bytes)
+        return [.init(ledger.bytes), .init(deltas(views)), empty, empty, empty]
+    }
+
+    private func deltas(_ views: [TwinView]) -> [UInt8] {
+        var groups: [Int64: [Dimension: [RecordID: (views: Int64, devices: Set<Int>)]]] = [:]
+        for view in views {
+            let start = client.deployment.ladder.base.start(of: view.time)
+            var figure = groups[start, default: [:]][view.dimension, default: [:]][
+                view.id, default: (0, [])]
+            figure.views += 1
+            if let device = view.device { figure.devices.insert(device) }
+            groups[start, default: [:]][view.dimension, default: [:]][view.id] = figure
+        }
+        var writer = MessagePackWriter()
+        writer.array(groups.values.reduce(0) { $0 + $1.count } * 3)
+        for (start, dimensions) in groups.sorted(by: { $0.key < $1.key }) {
+            for (dimension, records) in dimensions {
+                writer.integer(start)
+                writer.text(dimension.rawValue)
+                writer.array(records.count * 3)
+                for (id, figure) in records {
+                    writer.record(id)
+                    writer.integer(figure.views)
+                    guard !figure.devices.isEmpty else {
+                        writer.false()
+                        continue
+                    }
+                    writer.array(figure.devices.count)
+                    for device in figure.devices { writer.text("device-\(device)") }
+                }
+            }
+        }
+        return writer.bytes
+    }
+}
