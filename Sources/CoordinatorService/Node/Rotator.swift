@@ -15,7 +15,7 @@ import RedisClient
     /// ingest.
     static let concurrency = 6
     /// A step keeps Redis busy for a few ms; records in it are adapted to the time it takes.
-    private static let efforts = 16...512
+    private static let efforts = 16...256
     private static let aimed: Duration = .milliseconds(4)
 
     private let deployment: Deployment

@@ -227,8 +227,8 @@ local function listed(dimension, id)
 end
 local minute = math.floor(now / 60000)
 if minute > tonumber(held[5] or 0) then
-    local effort = 60
-    local weights = {P = 1, S = 12, W = 24}
+    local effort = 24
+    local weights = {P = 1, S = 6, W = 12}
     while effort > 0 do
         local popped = redis.call('ZPOPMIN', visits)
         if not popped[1] then

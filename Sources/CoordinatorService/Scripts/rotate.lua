@@ -36,6 +36,7 @@ for number = 2, #tiers do
 end
 local now = clock()
 local dimensions = {'W', 'S', 'P'}
+local number, start
 local expiry = expiry_key(tag)
 
 -- Until when every listed source has been read, and the clock has gone, beyond the grace.
@@ -84,18 +85,20 @@ local function seal_next()
     end
 end
 
--- The ids of the children go to the list of what is to merge, some thousands at a call.
-local function collect(number, start, children)
+-- The ids of the children go to the list of what is to merge, some thousands at a call: a call that
+-- listed many merges none, so that neither kind keeps Redis busy for long.
+local most_listed, listed_and_merged = 4000, 500
+local function collect(children)
     local collected = tonumber(redis.call('HGET', state, 'collected') or #children * 3)
-    local budget = 12000
-    while collected < #children * 3 and budget > 0 do
+    local listed = 0
+    while collected < #children * 3 and listed < most_listed do
         local child = children[math.floor(collected / 3) + 1]
         local dimension = dimensions[collected % 3 + 1]
         local ids = redis.call('ZRANGE', pageviews_key(tiers[number - 1], dimension, tag, child), 0, -1)
         for from = 1, #ids, 4000 do
             redis.call('SADD', todo_key(dimension, tag), unpack(ids, from, math.min(from + 3999, #ids)))
         end
-        budget = budget - #ids
+        listed = listed + #ids
         collected = collected + 1
     end
     if collected < #children * 3 then
@@ -103,7 +106,7 @@ local function collect(number, start, children)
         return false
     end
     redis.call('HDEL', state, 'collected')
-    return true
+    return listed <= listed_and_merged
 end
 
 -- An empty HyperLogLog in the dense form. Merging into the sparse form costs registers × bytes: 50 times
@@ -218,7 +221,6 @@ local function next_due()
     return text(sealed[2] + tiers[2].length + grace)
 end
 
-local number, start
 if held[3] then
     number, start = string.match(held[3], '^(%d+):(%-?%d+)$')
     number, start = tonumber(number), tonumber(start)
@@ -229,7 +231,7 @@ else
 end
 local children = children_of(number, start)
 local merged, finished = 0, false
-if collect(number, start, children) then
+if collect(children) then
     local effort = tonumber(ARGV[8])
     for _, dimension in ipairs(dimensions) do
         while merged < effort do
