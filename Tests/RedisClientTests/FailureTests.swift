@@ -57,7 +57,7 @@ struct FailureTests {
         server.answerTopology(.answer(shards([(server.port, allSlots)])))
         try await withPeers([server]) { configuration in
             configuration.limits.owedPingInterval = .milliseconds(20)
-            configuration.limits.pingTimeout = .milliseconds(40)
+            configuration.limits.pingTimeout = .seconds(1)
             configuration.commandTimeout = .seconds(30)
         } _: { cluster in
             server.answerPing(.silence)
