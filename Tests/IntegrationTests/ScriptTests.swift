@@ -1,5 +1,6 @@
 import CoordinatorCore
 import EventLoop
+import Foundation
 import Testing
 
 @testable import CoordinatorService
@@ -10,7 +11,10 @@ extension ServerSuites {
     /// rotation in small steps and changes of the owner, the figures are those of a plain count.
     @Suite("Scripts of one shard", .serialized)
     struct ScriptTests {
-        private static let interleavings = 240
+        /// Half a minute's work in a debug build; more by hand. Each takes a shard of its own.
+        private static let interleavings = min(
+            1_024,
+            Int(ProcessInfo.processInfo.environment["COORDINATOR_TEST_INTERLEAVINGS"] ?? "") ?? 120)
 
         @Test(
             "rotating and folding in any order give the same counts and registers",
@@ -21,7 +25,7 @@ extension ServerSuites {
             let cluster = RedisCluster(try RedisConfiguration(urls: [stage.cluster.seeds]))
             try await cluster.start()
             let settings = DeploymentSettings(
-                shards: 256, tiers: "1s,2s/1h,6s/2h,12s/6h", graceMilliseconds: 1_000, start: .oldest)
+                shards: 1_024, tiers: "1s,2s/1h,6s/2h,12s/6h", graceMilliseconds: 1_000, start: .oldest)
             _ = try await Deployment.initialise(cluster, settings, sources: [])
             let deployment = try await Deployment(cluster)
             var steps = 0
