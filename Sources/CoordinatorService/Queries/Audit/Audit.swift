@@ -37,16 +37,21 @@ import RedisClient
         let ledgers = try await SourceAudit(deployment).run(&findings)
         try await windows(&findings, onShard)
         let kept = findings.violations.prefix(Self.maximumViolations)
+        if findings.dropped > 0 {
+            findings.notes.append(
+                "\(findings.dropped) more suspicions were not looked at again: "
+                    + "repair what is found, or wait until less is under way, and audit again")
+        }
         return AuditReport(
             windows: findings.windows, violations: Array(kept),
-            more: findings.violations.count - kept.count + findings.dropped, sources: ledgers,
+            more: findings.violations.count - kept.count, sources: ledgers,
             missing: findings.missing, notes: findings.notes)
     }
 
     /// What the parts of an audit bring together.
     struct Findings {
         var violations: [Violation] = []
-        /// Suspicions beyond what was looked at again.
+        /// Suspicions beyond what was looked at again: nobody is accused by them alone.
         var dropped = 0
         var windows = 0
         var missing: [String] = []
