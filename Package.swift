@@ -34,7 +34,7 @@ let package = Package(
             name: "EventLoop", dependencies: ["CLibuv", "CoordinatorCore"], swiftSettings: hotPath),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", "CLibuv", "EventLoop", "CoordinatorCore", "Hashing"],
+            dependencies: ["CHiredis", "EventLoop", "CoordinatorCore", "Hashing"],
             swiftSettings: hotPath),
         .target(
             name: "ImportFormats", dependencies: ["CZlib", "CoordinatorCore", "Hashing"],
@@ -59,23 +59,26 @@ let package = Package(
             name: "coordinator-bench",
             dependencies: [
                 "CoordinatorCore", "CoordinatorService", "EventLoop", "Hashing", "RedisClient",
-                "Terminal",
-                "TrafficGenerator",
+                "Terminal", "TrafficGenerator",
             ],
             path: "Sources/CoordinatorBench", swiftSettings: hotPath),
 
         .testTarget(
             name: "CoordinatorCoreTests", dependencies: ["CoordinatorCore", "Hashing"],
             swiftSettings: strict),
-        .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
         .testTarget(
-            name: "RedisClientTests", dependencies: ["RedisClient", "EventLoop"],
+            name: "EventLoopTests", dependencies: ["CoordinatorCore", "EventLoop"],
             swiftSettings: strict),
         .testTarget(
-            name: "ImportFormatsTests", dependencies: ["ImportFormats"], swiftSettings: strict),
+            name: "RedisClientTests",
+            dependencies: ["CoordinatorCore", "EventLoop", "RedisClient"],
+            swiftSettings: strict),
         .testTarget(
-            name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator"], swiftSettings: strict
-        ),
+            name: "ImportFormatsTests", dependencies: ["CoordinatorCore", "ImportFormats"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator"],
+            swiftSettings: strict),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
         .testTarget(
             name: "CoordinatorServiceTests",
