@@ -5,12 +5,14 @@ public import RedisClient
 
 /// One line of `check`.
 public struct CheckLine: Sendable, Equatable {
+    /// How bad it is.
     public enum Level: String, Sendable, Comparable {
         case ok = "OK"
         case warning = "WARNING"
         case error = "ERROR"
 
         private var rank: Int { self == .ok ? 0 : self == .warning ? 1 : 2 }
+        /// Errors are the greatest.
         public static func < (left: Level, right: Level) -> Bool { left.rank < right.rank }
     }
 

@@ -29,6 +29,7 @@ public struct WindowRow: Sendable {
         public var from: Int64 = .min
         public var to: Int64 = .max
 
+        /// All windows of some tiers and dimensions.
         public init(tiers: [Tier], dimensions: [Dimension]) {
             self.tiers = tiers
             self.dimensions = dimensions
@@ -46,6 +47,7 @@ public struct WindowRow: Sendable {
 
     private let deployment: Deployment
 
+    /// An export of a deployment; it only reads.
     public init(_ deployment: Deployment) {
         self.deployment = deployment
     }

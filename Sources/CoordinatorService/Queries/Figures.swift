@@ -44,6 +44,7 @@ public struct Answer<Value: Sendable>: Sendable {
 
     let deployment: Deployment
 
+    /// Questions to a deployment.
     public init(_ deployment: Deployment) {
         self.deployment = deployment
     }
@@ -53,6 +54,7 @@ public struct Answer<Value: Sendable>: Sendable {
         public var website: RecordID?
         public var section: RecordID?
 
+        /// Only what belongs to a website, or to a section; all without either.
         public init(website: RecordID? = nil, section: RecordID? = nil) {
             self.website = website
             self.section = section
@@ -67,6 +69,7 @@ public struct Answer<Value: Sendable>: Sendable {
         }
     }
 
+    /// The figure that a list is sorted by.
     public enum Order: Sendable { case pageviews, devices }
 
     /// The records of one dimension with most pageviews or devices.

@@ -11,6 +11,7 @@ public struct RecordReference: Sendable, Equatable {
     /// id.
     public let name: String
 
+    /// A record by its id, with the name it was found by.
     public init(dimension: Dimension, id: RecordID, name: String) {
         self.dimension = dimension
         self.id = id
@@ -28,6 +29,7 @@ public struct RecordReference: Sendable, Equatable {
 @LoopActor public struct RecordFinder {
     private let deployment: Deployment
 
+    /// A finder of what a deployment has counted.
     public init(_ deployment: Deployment) {
         self.deployment = deployment
     }

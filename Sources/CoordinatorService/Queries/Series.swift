@@ -20,6 +20,7 @@ import RedisClient
 
     private let deployment: Deployment
 
+    /// Series of a deployment.
     public init(_ deployment: Deployment) {
         self.deployment = deployment
     }

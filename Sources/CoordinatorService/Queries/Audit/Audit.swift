@@ -22,6 +22,7 @@ import RedisClient
 
     let deployment: Deployment
 
+    /// An audit of a deployment; it only reads.
     public init(_ deployment: Deployment) {
         self.deployment = deployment
     }
