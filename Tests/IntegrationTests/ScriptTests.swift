@@ -1,6 +1,5 @@
 import CoordinatorCore
 import EventLoop
-import Foundation
 import Testing
 
 @testable import CoordinatorService
@@ -13,8 +12,7 @@ extension ServerSuites {
     struct ScriptTests {
         /// Half a minute's work in a debug build; more by hand. Each takes a shard of its own.
         private static let interleavings = min(
-            1_024,
-            Int(ProcessInfo.processInfo.environment["COORDINATOR_TEST_INTERLEAVINGS"] ?? "") ?? 120)
+            1_024, Package.number("COORDINATOR_TEST_INTERLEAVINGS") ?? 120)
 
         @Test(
             "rotating and folding in any order give the same counts and registers",

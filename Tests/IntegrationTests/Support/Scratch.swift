@@ -115,6 +115,11 @@ enum Package {
         return ProcessInfo.processInfo.environment.filter { kept.contains($0.key) }
     }()
 
+    /// A number that somebody set by hand.
+    static func number(_ variable: String) -> Int? {
+        ProcessInfo.processInfo.environment[variable].flatMap { Int($0) }
+    }
+
     /// Whether tests against servers run: always where a missing server is a failure.
     static let hasServer: Bool = {
         let environment = ProcessInfo.processInfo.environment

@@ -52,12 +52,15 @@ struct Stage: Sendable {
 
     /// Imports files that have to be taken.
     func importFiles(_ paths: String...) async throws {
-        try await must(["import", "-q"] + paths)
+        try await must(["import", "-q"] + paths, within: .seconds(120 + Traffic.events / 100))
     }
 
     /// Until everything is counted and merged.
-    func wait(_ limit: String = "170s") async throws {
-        try await must(["wait", "-q", "--timeout", limit])
+    func wait() async throws {
+        // A debug build on two busy cores counts some hundreds of events a second.
+        let seconds = 120 + Traffic.events / 100
+        try await must(
+            ["wait", "-q", "--timeout", "\(seconds)s"], within: .seconds(seconds + 20))
     }
 
     // MARK: Figures

@@ -53,8 +53,7 @@ enum Truth {
 enum Traffic {
     /// How many events the exactness tests take: what two cores do in a minute or so, or more by
     /// hand.
-    static let events =
-        Int(ProcessInfo.processInfo.environment["COORDINATOR_TEST_EVENTS"] ?? "") ?? 20_000
+    static let events = Package.number("COORDINATOR_TEST_EVENTS") ?? 20_000
 
     /// Six hours of a publisher's day, with 5 % late, 2 % repeated and 1 % malformed entries.
     static func options(_ events: Int, seed: UInt64 = 20_240_724) -> TrafficOptions {
