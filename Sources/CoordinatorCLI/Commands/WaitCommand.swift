@@ -7,25 +7,31 @@ import Terminal
 @LoopActor enum WaitCommand {
     private static let standardLimit: Duration = .seconds(3_600)
     private static let poll: Duration = .milliseconds(200)
+    /// What is waited for is said this often: a person stays informed, a log stays short.
+    private static let tellEvery: Duration = .seconds(5)
 
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let deployment = try await context.deployment()
         let limit = context.arguments.span("timeout") ?? standardLimit
         let began = loopNow()
-        var bar = context.progressBar("waiting", total: nil, unit: .items("shards up to date"))
+        var told = began
         while true {
-            let progress = try await context.service { () async throws(ServiceError) in
+            let backlog = try await context.service { () async throws(ServiceError) in
                 try await Backlog.measure(deployment)
             }
-            context.progress(bar.update(done: Int64(progress.shardsDone), at: loopNow() - began))
-            if progress.isEmpty {
-                context.progress(
-                    bar.finish(done: Int64(progress.shardsDone), at: loopNow() - began))
+            if backlog.isEmpty {
+                context.note("up to date after \(NumberText.span(loopNow() - began))")
                 return .done
             }
             guard loopNow() - began < limit else {
                 throw CommandError(
-                    .unreachable, "not done after \(NumberText.span(limit)): \(progress.reason)")
+                    .unreachable, "not done after \(NumberText.span(limit)): \(backlog.reason)")
+            }
+            if loopNow() - told >= tellEvery {
+                told = loopNow()
+                context.note(
+                    "waiting: \(TerminalText.escaped(backlog.reason)); "
+                        + "\(backlog.shardsDone) of \(deployment.layout.count) shards are up to date")
             }
             do { try await loopSleep(poll) } catch { return .unexpected }
         }
