@@ -73,18 +73,18 @@ import Terminal
 
     /// `2024-07-24 21:30 – 22:00 UTC in 5MINUTES, final`.
     nonisolated static func coverage(_ interval: Interval, _ isFinal: Bool) -> String {
-        let from = minute(interval.from)
-        let to = minute(interval.to)
+        let hasSeconds = interval.tier.lengthMilliseconds % 60_000 != 0
+        let from = minute(interval.from, hasSeconds)
+        let to = minute(interval.to, hasSeconds)
         let sameDay = from.prefix(10) == to.prefix(10)
         let end = sameDay ? String(to.dropFirst(11)) : to
         return "\(from) – \(end) UTC in \(interval.tier.name), \(isFinal ? "final" : "not final")"
     }
 
     /// ISO-8601 without what every such line shares; seconds only where a tier has them.
-    private nonisolated static func minute(_ milliseconds: Int64) -> String {
+    private nonisolated static func minute(_ milliseconds: Int64, _ hasSeconds: Bool) -> String {
         let text = ISO8601Text.text(milliseconds)
-        let seconds = milliseconds % 60_000 != 0
-        return String(text.prefix(10)) + " " + text.dropFirst(11).prefix(seconds ? 8 : 5)
+        return String(text.prefix(10)) + " " + text.dropFirst(11).prefix(hasSeconds ? 8 : 5)
     }
 
     /// At spaces, so that no line is wider than the terminal.

@@ -71,7 +71,7 @@ public struct WindowRow: Sendable {
                 try await part.run(now)
                 return nil
             } catch {
-                return error.description
+                return error.absence
             }
         }
         var missing: [String] = []

@@ -98,7 +98,7 @@ public struct Answer<Value: Sendable>: Sendable {
             switch reply {
             case .success(let found): rows += found
             case .failure(let error):
-                if !missing.contains("\(error)") { missing.append("\(error)") }
+                if !missing.contains(error.absence) { missing.append(error.absence) }
             }
         }
         rows.sort(by: Self.precedes)

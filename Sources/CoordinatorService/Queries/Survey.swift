@@ -68,7 +68,7 @@ extension Deployment {
             case .success(let state): states.append(state)
             case .failure(let error):
                 states.append(nil)
-                if !missing.contains(error.description) { missing.append(error.description) }
+                if !missing.contains(error.absence) { missing.append(error.absence) }
             }
         }
         return Survey(states: states, missing: missing, now: now)

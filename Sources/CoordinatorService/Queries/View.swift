@@ -43,7 +43,7 @@ extension Figures {
             case .success(let index): indexes.append(index)
             case .failure(let error):
                 indexes.append(nil)
-                if !missing.contains(error.description) { missing.append(error.description) }
+                if !missing.contains(error.absence) { missing.append(error.absence) }
             }
         }
         let survey = Survey(states: indexes.map { $0?.state }, missing: missing, now: now)

@@ -99,7 +99,7 @@ import RedisClient
             last = []
             for (shard, reading) in zip(suspects, readings) {
                 switch reading {
-                case .failure(let error): findings.miss(error.description)
+                case .failure(let error): findings.miss(error.absence)
                 case .success(let reading):
                     let found = audit.violations(shard, reading.fields, unmerged: reading.unmerged)
                         .filter { before == nil || before?[shard]?.contains($0.kind) == true }
@@ -175,7 +175,7 @@ import RedisClient
         for result in results {
             switch result {
             case .success(let outcome): outcomes.append(outcome)
-            case .failure(let error): findings.miss(error.description)
+            case .failure(let error): findings.miss(error.absence)
             }
         }
         var suspects = outcomes.flatMap(\.suspects)
@@ -221,7 +221,7 @@ import RedisClient
                     left.append(suspect)
                     violations += found
                 case .success: break
-                case .failure(let error): findings.miss(error.description)
+                case .failure(let error): findings.miss(error.absence)
                 }
             }
         }

@@ -172,7 +172,7 @@ import RedisClient
             }
             pending.entries &+= Int64(chunk.count)
             position = chunk.last ?? position
-            let isEnd = chunk.count < Self.chunk
+            let isEnd = chunk.isEnd
             if isEnd || batch.entries >= Self.entriesAtOnce {
                 Self.take(batch, intake.book, length, into: &pending)
                 intake.release(batch)
