@@ -134,8 +134,9 @@ public struct RedisLimits: Sendable, Equatable {
     public var commandsPerLane = 65_536
     /// Bytes of those commands: some 60 ms of a gigabit network, or a few hundred large script calls.
     public var bytesPerLane = 64 * 1024 * 1024
-    /// The largest reply, all its parts together. Redis itself allows 512 MiB for one string.
-    public var replyBytes = 256 * 1024 * 1024
+    /// The largest reply, all its parts together: some hundred times what ours have, and a quarter
+    /// of what a node may take. Redis itself allows 512 MiB for one string.
+    public var replyBytes = 64 * 1024 * 1024
     /// Silence on an idle connection after which it is asked whether it lives.
     public var idlePingInterval: Duration = .seconds(15)
     /// The same while replies are owed.

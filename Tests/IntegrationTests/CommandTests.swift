@@ -36,9 +36,11 @@ extension ServerSuites {
                 ("init --shards 3", 78, "shards 3"), ("init --tiers 1m,90s/1h", 78, "90SECONDS"),
                 ("init --tiers 1m,5m/1m", 78, "5"), ("init --tiers nonsense", 78, "tiers"),
                 ("init --grace 99d", 78, "grace"), ("init --outage-allowance 99d", 78, "allowance"),
-                ("init --start never", 78, "never"), ("init --sites /nonexistent", 78, "/nonexistent"),
+                ("init --start never", 78, "never"),
+                ("init --sites /nonexistent", 78, "/nonexistent"),
                 ("config validate --grace 25h", 78, "grace"),
-                ("status --redis-url ftp://x", 78, "ftp"), ("status --redis-url host:0", 78, "host:0"),
+                ("status --redis-url ftp://x", 78, "ftp"),
+                ("status --redis-url host:0", 78, "host:0"),
                 ("run --lease 1ms", 78, "lease"), ("run --node-name a/b", 78, "node-name"),
             ] as [(String, Int32, String)])
         func wrong(line: String, code: Int32, word: String) async throws {
@@ -60,9 +62,11 @@ extension ServerSuites {
         func unreachable(line: String) async throws {
             let words = line.split(separator: " ").map(String.init) + ["--timeout", "300ms"]
             let finished = try await run(words, at: "redis://127.0.0.1:1")
-            let expected = line == "check" ? [Code.unreachable, Code.unhealthy] : [Code.unreachable]
+            let expected =
+                line == "check" ? [Code.unreachable, Code.unhealthy] : [Code.unreachable]
             #expect(expected.contains(finished.code), "\(finished.code): \(finished.errors)")
-            #expect((finished.errors + finished.output).contains("127.0.0.1:1"), "\(finished.errors)")
+            #expect(
+                (finished.errors + finished.output).contains("127.0.0.1:1"), "\(finished.errors)")
         }
 
         @Test("no deployment is 78, and names init")
@@ -196,7 +200,10 @@ extension ServerSuites {
             ("shards", ["shard", "tag", "slots", "node", "token", "master", "sealedTo.5MINUTES"]),
             ("tiers", ["tier", "lengthMs", "keepMs", "sealedTo", "lagMs"]),
             ("sources", ["key", "readTo", "lastId", "lag", "read", "counted", "refused"]),
-            ("top pages --last 24h", ["from", "to", "final", "rows.rank", "rows.id", "rows.pageviews"]),
+            (
+                "top pages --last 24h",
+                ["from", "to", "final", "rows.rank", "rows.id", "rows.pageviews"]
+            ),
             (
                 "top websites --last 24h --by devices",
                 ["rows.name", "rows.website", "rows.devices"]

@@ -3,8 +3,8 @@ import Foundation
 import Testing
 
 extension ServerSuites {
-    /// Every window of every tier, against a count that shares no code with ours, however the events
-    /// came and whatever happened meanwhile.
+    /// Every window of every tier, against a count that shares no code with ours, however the
+    /// events came and whatever happened meanwhile.
     @Suite("Exact figures", .serialized)
     struct ExactnessTests {
         private static let lines = Result { try Traffic.lines(Traffic.options(Traffic.events)) }

@@ -5,8 +5,8 @@ import RedisClient
 import Testing
 
 extension ServerSuites {
-    /// What a cluster does to a deployment while it works. At the end every window is what the truth
-    /// says, to the unit: nothing lost, nothing twice.
+    /// What a cluster does to a deployment while it works. At the end every window is what the
+    /// truth says, to the unit: nothing lost, nothing twice.
     @Suite("Faults", .serialized)
     struct FaultTests {
         private static let tracker = RedisKeys.defaultSource
@@ -46,7 +46,8 @@ extension ServerSuites {
                     let late = Int64.random(in: 0...3, using: &random) * 4_000
                     let text = "\(now - late)"
                     try wire.call("XADD", tracker, "*", "url", url, "uui", device, "dt", text)
-                    lines += Array("{\"url\":\"\(url)\",\"uui\":\"\(device)\",\"dt\":\(text)}\n".utf8)
+                    lines += Array(
+                        "{\"url\":\"\(url)\",\"uui\":\"\(device)\",\"dt\":\(text)}\n".utf8)
                     sent += 1
                     newest = now
                 }
@@ -78,8 +79,8 @@ extension ServerSuites {
                 try await eventually("everything is read", within: .seconds(60)) {
                     try await self.read() == self.sent
                 }
-                // The end of the last event's window in the tier of ten seconds: all that ends by then
-                // has to be rotated, and is compared.
+                // The end of the last event's window in the tier of ten seconds: all that ends by
+                // then has to be rotated, and is compared.
                 let until = newest / 10_000 * 10_000 + 10_000
                 try await eventually("the last windows are sealed") {
                     try await self.sealedTo("10SECONDS") >= until
@@ -136,12 +137,15 @@ extension ServerSuites {
         func migration() async throws {
             let scene = try await Scene(["--replicas", "0"])
             let masters = scene.stage.cluster.masters
-            let from = try RedisWire(masters[0].port), to = try RedisWire(masters[1].port)
+            let from = try RedisWire(masters[0].port)
+            let to = try RedisWire(masters[1].port)
             try scene.send(100)
             // The shards' own slots of the first master, and every key in them.
             let layout = try ShardLayout(count: 64)
-            let slots = layout.shards.map { HashSlot(key: RedisKeys.shardState(layout.tag(of: $0))) }
-                .filter { $0.rawValue < 5_461 }.prefix(12)
+            let slots = layout.shards.map {
+                HashSlot(key: RedisKeys.shardState(layout.tag(of: $0)))
+            }
+            .filter { $0.rawValue < 5_461 }.prefix(12)
             for slot in slots {
                 let number = String(slot.rawValue)
                 try to.call("CLUSTER", "SETSLOT", number, "IMPORTING", masters[0].id ?? "")
@@ -175,7 +179,8 @@ extension ServerSuites {
             var saved: [(slot: HashSlot, keys: [(key: [UInt8], dump: [UInt8], ttl: String)])] = []
             for shard in layout.shards where shard != own {
                 let slot = HashSlot(key: RedisKeys.shardState(layout.tag(of: shard)))
-                let wire = try scene.stage.cluster.wire(of: RedisKeys.shardState(layout.tag(of: shard)))
+                let wire = try scene.stage.cluster.wire(
+                    of: RedisKeys.shardState(layout.tag(of: shard)))
                 saved.append((slot, try Self.save(slot, wire)))
             }
             let before = scene.sent
@@ -183,7 +188,8 @@ extension ServerSuites {
             try await eventually("all is read") { try await scene.read() == scene.sent }
             #expect(scene.sent > before)
             for (index, shard) in layout.shards.filter({ $0 != own }).enumerated() {
-                let wire = try scene.stage.cluster.wire(of: RedisKeys.shardState(layout.tag(of: shard)))
+                let wire = try scene.stage.cluster.wire(
+                    of: RedisKeys.shardState(layout.tag(of: shard)))
                 try Self.restore(saved[index].slot, saved[index].keys, wire)
             }
             try scene.send(50)
@@ -204,7 +210,9 @@ extension ServerSuites {
                 return out
                 """
             let items =
-                try wire.call("EVAL", "#!lua flags=allow-cross-slot-keys\n" + list, "0", "\(slot.rawValue)")
+                try wire.call(
+                    "EVAL", "#!lua flags=allow-cross-slot-keys\n" + list, "0", "\(slot.rawValue)"
+                )
                 .items ?? []
             return stride(from: 0, to: items.count, by: 3).map {
                 (items[$0].bytes ?? [], items[$0 + 1].bytes ?? [], items[$0 + 2].text ?? "0")
@@ -213,7 +221,8 @@ extension ServerSuites {
 
         /// Puts a slot back in one step, as a failover that loses a suffix does.
         private static func restore(
-            _ slot: HashSlot, _ keys: [(key: [UInt8], dump: [UInt8], ttl: String)], _ wire: RedisWire
+            _ slot: HashSlot, _ keys: [(key: [UInt8], dump: [UInt8], ttl: String)],
+            _ wire: RedisWire
         ) throws {
             let script = """
                 for _, key in ipairs(redis.call('CLUSTER', 'GETKEYSINSLOT', ARGV[1], 100000)) do
@@ -224,8 +233,10 @@ extension ServerSuites {
                 end
                 return #ARGV
                 """
-            var words = ["EVAL", "#!lua flags=allow-cross-slot-keys\n" + script, "0", "\(slot.rawValue)"]
-                .map { Array($0.utf8) }
+            var words = [
+                "EVAL", "#!lua flags=allow-cross-slot-keys\n" + script, "0", "\(slot.rawValue)",
+            ]
+            .map { Array($0.utf8) }
             for key in keys { words += [key.key, key.dump, Array(key.ttl.utf8)] }
             try wire.call(words)
         }

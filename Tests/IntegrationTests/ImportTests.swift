@@ -24,7 +24,8 @@ extension ServerSuites {
             let verdict = try await stage.expectTruth([file], location: location)
             let ledger = try await stage.ledger(location: location)
             #expect(
-                verdict.summary.contains("\"read\": \(ledger.read), \"counted\": \(ledger.counted),"),
+                verdict.summary.contains(
+                    "\"read\": \(ledger.read), \"counted\": \(ledger.counted),"),
                 "\(verdict.summary) \(ledger)", sourceLocation: location)
         }
 

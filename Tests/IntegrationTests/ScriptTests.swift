@@ -23,7 +23,8 @@ extension ServerSuites {
             let cluster = RedisCluster(try RedisConfiguration(urls: [stage.cluster.seeds]))
             try await cluster.start()
             let settings = DeploymentSettings(
-                shards: 1_024, tiers: "1s,2s/1h,6s/2h,12s/6h", graceMilliseconds: 1_000, start: .oldest)
+                shards: 1_024, tiers: "1s,2s/1h,6s/2h,12s/6h", graceMilliseconds: 1_000,
+                start: .oldest)
             _ = try await Deployment.initialise(cluster, settings, sources: [])
             let deployment = try await Deployment(cluster)
             var steps = 0
@@ -34,7 +35,8 @@ extension ServerSuites {
                 try await run.finish()
                 steps += run.count
                 let difference = try await run.twin.difference(client)
-                try #require(difference == nil, "seed \(seed + UInt64(number)): \(difference ?? "")")
+                try #require(
+                    difference == nil, "seed \(seed + UInt64(number)): \(difference ?? "")")
                 let state = try await client.state()
                 #expect(state.open == nil && state.faults == 0, "seed \(seed + UInt64(number))")
                 #expect(state.counted.values.reduce(0, +) == run.counted)
@@ -106,7 +108,8 @@ extension ServerSuites {
         let time =
             late
             ? Int64.random(in: Self.start...newest, using: &random)
-            : min(newest + Int64.random(in: 0...2_000, using: &random), Self.start + Self.length - 1)
+            : min(
+                newest + Int64.random(in: 0...2_000, using: &random), Self.start + Self.length - 1)
         let device = one(in: 5) ? nil : Int.random(in: 0..<40, using: &random)
         return [(Dimension.website, 2), (.section, 4), (.page, 12)].map { dimension, many in
             let number = Int.random(in: 0..<many, using: &random)

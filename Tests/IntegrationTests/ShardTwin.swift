@@ -76,7 +76,9 @@ struct ShardTwin {
             guard let id = scores[index].text.flatMap({ RecordID(hex: $0) }) else { continue }
             found[id] = scores[index + 1].int
         }
-        if found != expected { return "\(tier.name) \(dimension) \(start): \(found), not \(expected)" }
+        if found != expected {
+            return "\(tier.name) \(dimension) \(start): \(found), not \(expected)"
+        }
         let left = try await client.pipeline([RedisCommand("PTTL", .init(key))])[0].int ?? 0
         return expected.isEmpty || left > 0 ? nil : "\(key) never expires (\(left))"
     }
@@ -119,7 +121,9 @@ struct ShardTwin {
                 }
                 if tier.index == 1 {
                     let found = try await samples(client, tier, key, .pageviews)
-                    if found != expected { return "PG \(tier.name) \(key): \(found), not \(expected)" }
+                    if found != expected {
+                        return "PG \(tier.name) \(key): \(found), not \(expected)"
+                    }
                 }
                 let devices = try await samples(client, tier, key, .uniqueDevices)
                 let starts = devices.keys.sorted()
@@ -134,7 +138,9 @@ struct ShardTwin {
                 let seen = expected.keys.filter {
                     self.devices[key.at($0, tier)] != nil
                 }
-                if !Set(seen).isSubset(of: Set(devices.keys)) { return "UD \(tier.name) \(key): gaps" }
+                if !Set(seen).isSubset(of: Set(devices.keys)) {
+                    return "UD \(tier.name) \(key): gaps"
+                }
             }
         }
         return nil

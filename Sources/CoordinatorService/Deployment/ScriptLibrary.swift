@@ -13,6 +13,7 @@ enum ScriptLibrary {
     static let apply = make("apply", PackageResources.apply_lua)
     static let rotate = make("rotate", PackageResources.rotate_lua)
     static let read = make("read", PackageResources.read_lua)
+    static let look = make("look", PackageResources.look_lua)
     static let trim = make("trim", PackageResources.trim_lua)
     static let lease = make("lease", PackageResources.lease_lua)
     static let all = [claim, apply, rotate, read, trim, lease]

@@ -183,7 +183,7 @@ import RedisClient
                 self.intake.take($0, $1, into: batch)
             }
             batch.through = read.last ?? batch.through
-            more = read.count == Self.chunk
+            more = !read.isEnd
         }
         let isEnd = !more
         let end = try await stream.confirm(after: batch.through, count: isEnd ? Self.chunk / 2 : 0)
@@ -191,7 +191,7 @@ import RedisClient
             self.intake.take($0, $1, into: batch)
         }
         batch.through = max(batch.through, end.position)
-        isExhausted = isEnd && end.count < Self.chunk / 2
+        isExhausted = isEnd && end.isEnd
         isQuiet = isExhausted && batch.isEmpty
         if !batch.isEmpty { hasRead = true }
         if let trimmed = end.trimmed, let hole = intake.watermarks.min(), hole.next() < trimmed {
@@ -330,7 +330,7 @@ import RedisClient
                 self.intake.take($0, $1, into: batch)
             }
             batch.through = read.last ?? batch.through
-            more = read.count == Self.chunk
+            more = !read.isEnd
         }
         if !more { batch.through = max(batch.through, position) }
         for shard in answering { behind[shard] = nil }

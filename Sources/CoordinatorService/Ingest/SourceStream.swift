@@ -10,12 +10,20 @@ import RedisClient
     /// A read that its master cannot show a replica within this is discarded: the master may be
     /// paused, cut off or replaced, and its entries may never have existed.
     private static let confirmWithin: Duration = .milliseconds(500)
+    /// What is kept of a field of entries too large to be read as they are: enough to refuse it.
+    private static let keptBytes = EventRules.maximumFieldBytes + 1
+
+    /// How many entries are still to be read with care.
+    @LoopActor private final class Care {
+        var entries = 0
+    }
 
     let cluster: RedisCluster
     let key: String
     private let stateKey: String
     let slot: HashSlot
     private let kind: SourceRecord.Kind
+    private let care = Care()
     private var sourceKind: RedisArgument { kind == .live ? "live" : "import" }
 
     init(_ cluster: RedisCluster, _ record: SourceRecord) {
@@ -35,30 +43,66 @@ import RedisClient
     struct Chunk: Sendable {
         var count = 0
         var last: StreamID?
+        /// Nothing more was there, up to the last id wanted.
+        var isEnd = false
     }
 
     /// Reads entries, lending each to `take` while its bytes lie in the connection's memory.
+    ///
+    /// A reply larger than the client takes is read again with care: some entries at a time, their
+    /// fields cut on the server. Nobody can stop a source by large fields.
     ///
     /// - Parameter through: the last id wanted; nil for all there are.
     func chunk(
         after position: StreamID, through: StreamID?, count: Int,
         _ take: @escaping @LoopActor (StreamID, EntryFields) -> Void
     ) async throws(ServiceError) -> Chunk {
+        if care.entries > 0 { return try await look(after: position, through, count, take) }
         let command = RedisCommand(
             "XRANGE", .init(key), .init("(\(position)"), .init(through?.description ?? "+"),
             "COUNT",
             .init(count), isRepeatable: true)
         let cluster = cluster
         let slot = slot
-        let result: Result<Chunk, RedisError> = await withCheckedContinuation { continuation in
-            cluster.send(command, slot: slot, lane: .reading) { result in
-                continuation.resume(returning: result.flatMap { Self.entries(of: $0, take) })
+        let result: Result<Result<Chunk, RedisError>, RedisError> =
+            await withCheckedContinuation { continuation in
+                cluster.send(command, slot: slot, lane: .reading) { result in
+                    continuation.resume(returning: result.map { Self.entries(of: $0, take) })
+                }
             }
-        }
         switch result {
-        case .success(let chunk): return chunk
-        case .failure(let error): throw .redis(error)
+        case .success(.success(var chunk)):
+            chunk.isEnd = chunk.count < count
+            return chunk
+        case .failure(.protocolViolation):
+            // Nothing of it was taken: the reply never was whole.
+            care.entries = count
+            return try await look(after: position, through, count, take)
+        case .success(.failure(let error)), .failure(let error): throw .redis(error)
         }
+    }
+
+    private func look(
+        after position: StreamID, _ through: StreamID?, _ count: Int,
+        _ take: @LoopActor (StreamID, EntryFields) -> Void
+    ) async throws(ServiceError) -> Chunk {
+        let reply: RedisValue
+        do throws(RedisError) {
+            reply = try await cluster.run(
+                ScriptLibrary.look, keys: [key],
+                arguments: [
+                    .init(position.description), .init(through?.description ?? "+"), .init(count),
+                    .init(Self.keptBytes),
+                ], slot: slot, lane: .reading, isRepeatable: true)
+        } catch {
+            throw .redis(error)
+        }
+        guard let items = reply.items, items.count == 2, let entries = items[1].items else {
+            throw .redis(.protocolViolation(endpoint: key, reason: "two values expected"))
+        }
+        let last = try lend(entries, take)
+        care.entries = max(0, care.entries - entries.count)
+        return Chunk(count: entries.count, last: last, isEnd: items[0].int == 1)
     }
 
     private static func entries(
@@ -92,6 +136,8 @@ import RedisClient
     struct End: Sendable {
         var position: StreamID
         var count: Int
+        /// Nothing more was there.
+        var isEnd: Bool
         var trimmed: StreamID?
         /// The clock of the source's master, ms.
         var clock: Int64
@@ -133,8 +179,9 @@ import RedisClient
     ) async throws(ServiceError) -> (reply: [RedisValue], acknowledged: Int64) {
         let script = ScriptLibrary.read.command(
             keys: [key, stateKey],
-            arguments: [.init(position.description), .init(count), sourceKind],
-            isRepeatable: true)
+            arguments: [
+                .init(position.description), .init(count), sourceKind, .init(Self.keptBytes),
+            ], isRepeatable: true)
         let wait = RedisCommand.wait(replicas: 1, timeout: Self.confirmWithin)
         do throws(RedisError) {
             let replies = try await cluster.pipeline(
@@ -142,8 +189,8 @@ import RedisClient
             if let error = replies.first?.serverError {
                 throw RedisError.server(code: error.code, message: error.message, endpoint: key)
             }
-            guard let items = replies.first?.items, items.count == 5 else {
-                throw RedisError.protocolViolation(endpoint: key, reason: "five values expected")
+            guard let items = replies.first?.items, items.count == 6 else {
+                throw RedisError.protocolViolation(endpoint: key, reason: "six values expected")
             }
             return (items, waits ? replies.last?.int ?? 0 : 0)
         } catch {
@@ -160,6 +207,19 @@ import RedisClient
         else {
             throw .redis(.protocolViolation(endpoint: key, reason: "a position expected"))
         }
+        _ = try lend(entries, take)
+        return End(
+            position: max(reached, position), count: entries.count, isEnd: reply[5].int == 1,
+            trimmed: reply[3].text.flatMap { StreamID($0) }, clock: clock)
+    }
+
+    /// Lends decoded entries one by one.
+    ///
+    /// - Returns: the last one's id.
+    private func lend(
+        _ entries: [RedisValue], _ take: @LoopActor (StreamID, EntryFields) -> Void
+    ) throws(ServiceError) -> StreamID? {
+        var last: StreamID?
         for entry in entries {
             guard let parts = entry.items, parts.count == 2,
                 let id = parts[0].text.flatMap({ StreamID($0) }), let values = parts[1].items
@@ -167,10 +227,9 @@ import RedisClient
                 throw .redis(.protocolViolation(endpoint: key, reason: "an entry expected"))
             }
             Self.lend(values.compactMap(\.bytes)) { take(id, $0) }
+            last = id
         }
-        return End(
-            position: max(reached, position), count: entries.count,
-            trimmed: reply[3].text.flatMap { StreamID($0) }, clock: clock)
+        return last
     }
 
     /// Lends decoded values as if they still lay in the connection's memory.
@@ -228,7 +287,7 @@ extension SourceStream {
         while total < Self.mostCounted {
             let chunk = try await chunk(after: from, through: nil, count: 5_000) { _, _ in }
             total += Int64(chunk.count)
-            guard chunk.count == 5_000, let last = chunk.last else { return total }
+            guard !chunk.isEnd, let last = chunk.last else { return total }
             from = last
         }
         return total

@@ -184,3 +184,26 @@ local function sample_all(series, tier, dimension, tag, start, samples)
         end
     end
 end
+
+-- Entries of a stream behind a position, each field cut to `kept` bytes, which show that it is too long:
+-- a tracker may send fields of any size, and a thousand large ones are a reply that nobody can hold.
+-- A few at a time and 1 MiB at most, so that Redis is not kept busy with them either.
+-- Returns the entries, and whether there are no more up to `through`.
+local function entries_after(stream, from, through, most, kept)
+    local entries, bytes = {}, 0
+    while #entries < most and bytes < 1048576 do
+        local asked = math.min(16, most - #entries)
+        local some = redis.call('XRANGE', stream, '(' .. from, through, 'COUNT', asked)
+        for _, entry in ipairs(some) do
+            local fields = entry[2]
+            for i = 1, #fields do
+                bytes = bytes + #fields[i]
+                if #fields[i] > kept then fields[i] = string.sub(fields[i], 1, kept) end
+            end
+            entries[#entries + 1] = entry
+        end
+        if #some < asked then return entries, true end
+        from = some[#some][1]
+    end
+    return entries, false
+end

@@ -1,8 +1,8 @@
 -- Reads a source behind a position, and says how far "nothing more" reaches.
 --
 -- KEYS  1 stream · 2 state of the source (same slot)
--- ARGV  1 position: entries after it · 2 how many at most · 3 'live' | 'import'
--- Reply {clock ms, position that may become a watermark, replicas online, trimmed to or '', entries}
+-- ARGV  1 position: entries after it · 2 how many at most · 3 'live' | 'import' · 4 bytes kept of a field
+-- Reply {clock ms, position that may become a watermark, replicas online, trimmed to or '', entries, 1 = no more}
 -- Only a position returned here may become a watermark. When nothing is left of a live source, the
 -- stream's last id is first moved up to the clock: else an entry made in the same ms, after a clock step
 -- or on a promoted node with another clock, could get an id at or below a watermark and be lost.
@@ -25,14 +25,14 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local before = string.format('%d-0', now - 1)
 local kind = redis.call('TYPE', stream).ok
 if kind == 'none' then
-    if ARGV[3] ~= 'live' then return {now, from, 0, '', {}} end
+    if ARGV[3] ~= 'live' then return {now, from, 0, '', {}, 1} end
     redis.call('XADD', stream, before, 'created', '1')
     redis.call('XTRIM', stream, 'MAXLEN', 0)
 elseif kind ~= 'stream' then
     return redis.error_reply('WRONGTYPE ' .. stream .. ' is a ' .. kind .. ', not a stream')
 end
-local entries = {}
-if most > 0 then entries = redis.call('XRANGE', stream, '(' .. from, '+', 'COUNT', most) end
+local entries, ended = {}, false
+if most > 0 then entries, ended = entries_after(stream, from, '+', most, tonumber(ARGV[4])) end
 local last
 local info = redis.call('XINFO', 'STREAM', stream)
 for i = 1, #info, 2 do
@@ -40,7 +40,7 @@ for i = 1, #info, 2 do
 end
 local position = from
 if #entries > 0 then position = entries[#entries][1] end
-if most > 0 and #entries < most and ARGV[3] == 'live' then
+if ended and ARGV[3] == 'live' then
     if newer(before, last) then last = before end
     if newer(last, position) then position = last end
 end
@@ -49,4 +49,5 @@ local online = 0
 for state in string.gmatch(redis.call('INFO', 'replication'), 'slave%d+:[^\r\n]*state=(%a+)') do
     if state == 'online' then online = online + 1 end
 end
-return {now, position, online, redis.call('HGET', KEYS[2], 'trimmed') or '', entries}
+return {now, position, online, redis.call('HGET', KEYS[2], 'trimmed') or '', entries,
+    ended and 1 or 0}

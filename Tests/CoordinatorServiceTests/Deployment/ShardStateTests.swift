@@ -54,7 +54,8 @@ struct ShardStateTests {
             for _ in 0..<Int.random(in: 0...7, using: &random) {
                 let name = Array(random.pick(names).utf8) + random.bytes(0...3)
                 let any: [RedisValue] = [
-                    .string(name), .null, .integer(Int64.min), .array([]), .string(random.bytes(0...9)),
+                    .string(name), .null, .integer(Int64.min), .array([]),
+                    .string(random.bytes(0...9)),
                 ]
                 values.append(random.once(in: 4) ? random.pick(any) : .string(name))
             }

@@ -40,7 +40,8 @@ struct ByteTableTests {
         case 0:
             let byte = UInt8.random(in: 0...2, using: &random)
             return [UInt8](repeating: byte, count: Int.random(in: 0...25, using: &random))
-        case 1: return Array(random.pick(["\u{E9}", "e\u{301}", "\r\n", "\r", "\n", "", "\0"]).utf8)
+        case 1:
+            return Array(random.pick(["\u{E9}", "e\u{301}", "\r\n", "\r", "\n", "", "\0"]).utf8)
         case 2: return random.bytes(0...2)
         default: return random.bytes(7...17)
         }

@@ -197,16 +197,19 @@ struct IngestTests {
     }
 
     private static func entries(_ random: inout SplitMix64) -> [TwinEntry] {
+        let paths = ["", "a", "a/b", "a/b/c#", "x//#.html"]
         let hosts = ["www.rtl.lu", "today.rtl.lu", "example.org", "WWW.ELDO.LU:8080"]
         let urls =
             (0..<30).map { number in
                 let host = hosts[number % hosts.count]
-                return "http://\(host)/\(["", "a", "a/b", "a/b/c\(number)", "x//\(number).html"][number % 5])"
+                return
+                    "http://\(host)/" + paths[number % 5].replacing("#", with: "\(number)")
             } + ["", "ftp://x/", "no url", "http://", "http://h/\u{0}", "http://h/%00"]
         let devices = ["", "null", "d", "é", "e\u{301}", "\0"] + (0..<20).map { "device-\($0)" }
         var id = StreamID(milliseconds: UInt64(start), sequence: 0)
         return (0..<Int.random(in: 1...500, using: &random)).map { _ in
-            id.milliseconds += random.once(in: 2) ? 0 : UInt64.random(in: 0...20_000, using: &random)
+            id.milliseconds +=
+                random.once(in: 2) ? 0 : UInt64.random(in: 0...20_000, using: &random)
             id.sequence += 1
             var fields: [(name: String, value: [UInt8])] = []
             if !random.once(in: 40) { fields.append(("url", Array(random.pick(urls).utf8))) }

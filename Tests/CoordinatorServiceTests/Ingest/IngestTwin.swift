@@ -110,7 +110,8 @@ struct TwinShard: Equatable, Sendable {
             let text = members[index + 1].text
             guard let mark = text.range(of: "\"id\":\"") else { continue }
             let child = Child(
-                parent: parent, dimension: dimension, id: String(text[mark.upperBound...].prefix(40)))
+                parent: parent, dimension: dimension,
+                id: String(text[mark.upperBound...].prefix(40)))
             children[child] = max(children[child] ?? .min, members[index].number / base)
         }
     }
@@ -187,7 +188,9 @@ struct DumbTwin {
         let address = try page.get()
         for (name, value) in entry.fields where name != "url" {
             let check: Result<Void, RefusalError> = lent(value) { bytes in
-                Result { () throws(RefusalError) in try EventRules.checkField(bytes ?? .init(start: nil, count: 0)) }
+                Result { () throws(RefusalError) in
+                    try EventRules.checkField(bytes ?? .init(start: nil, count: 0))
+                }
             }
             try check.get()
         }

@@ -22,14 +22,19 @@ struct NodePartsTests {
     @Test("no value can begin a line, a field or an escape of its own", arguments: seeds)
     @LoopActor func hostile(seed: UInt64) {
         var random = SplitMix64(seed: seed)
-        let alphabet = ["\"", "\\", " ", "=", "\n", "\r", "\t", "\u{7F}", "\u{85}", "a", "é", "\u{200F}"]
+        let alphabet = [
+            "\"", "\\", " ", "=", "\n", "\r", "\t", "\u{7F}", "\u{85}", "a", "é", "\u{200F}",
+        ]
         for _ in 0..<1_000 {
-            let text = (0..<Int.random(in: 0...8, using: &random)).map { _ in random.pick(alphabet) }
-                .joined()
+            let text = (0..<Int.random(in: 0...8, using: &random)).map { _ in random.pick(alphabet)
+            }
+            .joined()
             let quoted = NodeLog.quoted(text)
-            #expect(!quoted.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }, "\(seed)")
+            #expect(
+                !quoted.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }, "\(seed)")
             guard quoted.hasPrefix("\"") else {
-                #expect(!quoted.contains { " =\"\\".contains($0) } && !quoted.isEmpty, "seed \(seed)")
+                #expect(
+                    !quoted.contains { " =\"\\".contains($0) } && !quoted.isEmpty, "seed \(seed)")
                 continue
             }
             // Between the quotes every quote and backslash is escaped.
@@ -82,7 +87,12 @@ struct NodePartsTests {
             (record { _ in }, 100_000, true), (record { _ in }, 159_999, true),
             (record { _ in }, 160_000, false),
             (record { $0.isFinished = true }, 10_000_000, true),
-            (record { $0.isFinished = true; $0.confirmedAt = 5 }, 100_000, false),
+            (
+                record {
+                    $0.isFinished = true
+                    $0.confirmedAt = 5
+                }, 100_000, false
+            ),
         ]
         for (index, row) in rows.enumerated() {
             #expect(row.0.holdsRotation(now: row.now) == row.holds, "row \(index)")

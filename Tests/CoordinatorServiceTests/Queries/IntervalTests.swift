@@ -28,7 +28,10 @@ struct IntervalTests {
                 state.done[tier.name] = done
             }
             let windows = ladder.tiers.map {
-                Array(stride(from: $0.start(of: interval.from), to: interval.to, by: Int($0.lengthMilliseconds)))
+                Array(
+                    stride(
+                        from: $0.start(of: interval.from), to: interval.to,
+                        by: Int($0.lengthMilliseconds)))
             }
             let index = WindowIndex(state: state, open: nil, windows: windows)
             let pieces = interval.pieces(in: index, ladder).sorted { $0.start < $1.start }

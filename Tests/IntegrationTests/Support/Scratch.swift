@@ -3,9 +3,9 @@ import Glibc
 
 /// The folder that everything of this run lies in: clusters, files, the output of programs.
 ///
-/// A watch of its own process waits for the end of the test process, whatever that end is, and then
-/// ends the programs and clusters that are left, and removes the folder. A handler at exit would not
-/// run when the test process is killed.
+/// A watch, a process of its own, waits for the end of the test process, whatever that end is, and
+/// then ends the programs and clusters that are left, and removes the folder. A handler at exit
+/// would not run when the test process is killed.
 enum Scratch {
     /// Below TMPDIR, where `Deploy/test` looks for clusters, too.
     static let root: String = make()
@@ -45,7 +45,8 @@ enum Scratch {
         let base = ProcessInfo.processInfo.environment["TMPDIR"] ?? P_tmpdir
         var template = Array("\(base)/coordinator-tests-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { fatalError("mkdtemp in \(base): errno \(errno)") }
-        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let path = String(
+            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         mkdir(path + "/pids", 0o700)
         startWatch(path)
         return path

@@ -31,7 +31,8 @@ final class TestCluster: Sendable {
 
     init(_ name: String, _ options: [String] = []) async throws {
         // Another program may take a port between the look and the start, or speak to it.
-        var folder = "", said = ""
+        var folder = ""
+        var said = ""
         for _ in 0..<3 where !said.hasPrefix("redis://") {
             folder = try Scratch.folder(name)
             let child = try Child(
