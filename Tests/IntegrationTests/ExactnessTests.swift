@@ -25,6 +25,7 @@ extension ServerSuites {
             try await stage.wait()
             let verdict = try await stage.expectTruth([file])
             let ledger = try await stage.ledger()
+            try await stage.expectSound()
             try await node.terminate()
             return Reference(verdict: verdict, ledger: ledger)
         }
@@ -108,7 +109,9 @@ extension ServerSuites {
                     let read = try await stage.ledgers().map(\.read.value).reduce(0, +)
                     return read >= min(goal, Traffic.events * 9 / 10)
                 }
-                try await Self.stay(.milliseconds(Int.random(in: 0...400, using: &random)))
+                // Soon after the node is at work again, or well into what it does then.
+                let longest = deaths.count.isMultiple(of: 2) ? 60 : 800
+                try await Self.stay(.milliseconds(Int.random(in: 0...longest, using: &random)))
                 try await node.kill()
                 deaths.append(try await stage.ledgers().map(\.read.value).reduce(0, +))
                 node = try stage.node()
@@ -117,6 +120,7 @@ extension ServerSuites {
             #expect(try await importing.finish().code == 0)
             try await stage.wait()
             try await expectReference(stage)
+            try await stage.expectSound()
             try await node.terminate()
         }
 
