@@ -51,7 +51,7 @@ enum BenchModel {
             group: "Traffic", help: "how many"),
         Option(
             "start", .value(.time), valueName: "TIME", group: "Traffic",
-            help: "when they begin; default 2024-07-24T06:00:00Z"),
+            help: "when they begin; default 2024-07-24T06:00:00Z, benchmarks: until now"),
         Option(
             "span", .value(.span), valueName: "SPAN", default: "24h", group: "Traffic",
             help: "over how long"),

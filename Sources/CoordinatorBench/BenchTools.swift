@@ -42,6 +42,18 @@ import Terminal
         }
     }
 
+    /// The clock of one master, ms: windows of recent traffic are kept, those of old traffic
+    /// expire.
+    func serverTime() async throws(BenchError) -> Int64 {
+        guard let master = cluster.masters.first else { throw BenchError(message: "no master") }
+        do throws(RedisError) {
+            let time = try await cluster.call("TIME", on: master.endpoint).items ?? []
+            return (time.first?.int ?? 0) * 1_000
+        } catch {
+            throw BenchError(message: "\(error)")
+        }
+    }
+
     /// CPU that all masters have used, in seconds.
     func redisCPU() async throws(BenchError) -> Double {
         try await info("cpu", ["used_cpu_sys", "used_cpu_user"])

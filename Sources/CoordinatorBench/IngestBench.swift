@@ -14,7 +14,8 @@ import Terminal
 
     func run() async throws(BenchError) {
         let bench = try await BenchCluster(arguments)
-        let workload = Workload(try TrafficArguments.read(arguments))
+        let workload = Workload(
+            try TrafficArguments.read(arguments, endingAt: try await bench.serverTime()))
         var report = BenchReport()
         try await SearchIndexes.create(bench)
         try await ours(bench, workload, &report)

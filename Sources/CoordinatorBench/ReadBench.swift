@@ -19,7 +19,8 @@ import TrafficGenerator
 
     func run() async throws(BenchError) {
         let bench = try await BenchCluster(arguments)
-        let workload = Workload(try TrafficArguments.read(arguments))
+        let workload = Workload(
+            try TrafficArguments.read(arguments, endingAt: try await bench.serverTime()))
         let deployed = try await BenchDeployment(bench, sources: [Workload.source])
         try await workload.load(into: bench)
         let node = deployed.startNode(bench)

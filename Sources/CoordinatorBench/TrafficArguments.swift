@@ -4,7 +4,10 @@ import TrafficGenerator
 
 /// The traffic that the arguments ask for.
 enum TrafficArguments {
-    static func read(_ arguments: ParsedArguments) throws(BenchError) -> TrafficGenerator {
+    /// - Parameter end: when traffic without `--start` ends, ms; nil for the generator's own day.
+    static func read(
+        _ arguments: ParsedArguments, endingAt end: Int64? = nil
+    ) throws(BenchError) -> TrafficGenerator {
         var options = TrafficOptions()
         options.events = Int(arguments.requiredInteger("events"))
         if case .instant(let milliseconds)? = arguments.time("start") {
@@ -15,6 +18,10 @@ enum TrafficArguments {
                     "--start must be a fixed time, so that the same options give the same events")
         }
         options.spanMilliseconds = arguments.requiredSpan("span").wholeMilliseconds
+        if let end, arguments.time("start") == nil {
+            // To the minute, so that two runs differ in their times alone.
+            options.startMilliseconds = (end - options.spanMilliseconds) / 60_000 * 60_000
+        }
         options.sites = Int(arguments.requiredInteger("sites"))
         options.sections = Int(arguments.requiredInteger("sections"))
         options.pages = Int(arguments.requiredInteger("pages"))

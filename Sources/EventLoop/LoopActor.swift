@@ -9,16 +9,17 @@ public actor LoopActor {
 
     private init() {}
 
-    /// The loop itself is the executor: a job of this actor runs on the loop's thread, nowhere else.
+    /// The loop itself is the executor: a job of this actor runs on the loop's thread, nowhere
+    /// else.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         LoopExecutor.shared.asUnownedSerialExecutor()
     }
 
     /// Runs `body` as code of the loop, from a place the compiler cannot know to be on it.
     ///
-    /// This is how a C callback enters: libuv calls back on the loop's thread only, but a C function
-    /// pointer carries no isolation. The cast drops the isolation from the closure's type and changes
-    /// nothing at run time, as `MainActor.assumeIsolated` does.
+    /// This is how a C callback enters: libuv calls back on the loop's thread only, but a C
+    /// function pointer carries no isolation. The cast drops the isolation from the closure's type
+    /// and changes nothing at run time, as `MainActor.assumeIsolated` does.
     ///
     /// - Thread: loop only; anything else is a programmer's error and stops the process.
     public nonisolated static func assume<Value, Failure: Error>(

@@ -14,17 +14,19 @@ public protocol LoopTurnParticipant: AnyObject {
 
 /// Owner of the uv loop, of its thread, and of the jobs that wait for it.
 ///
-/// Jobs run in the loop's prepare step (just before it waits) and in its check step (just after), so
-/// neither what a timer started nor what a socket brought waits for another turn.
+/// Jobs run in the loop's prepare step (just before it waits) and in its check step (just after),
+/// so neither what a timer started nor what a socket brought waits for another turn.
 ///
 /// `@unchecked`: everything but the atomics is touched on the loop's thread only, which `submit`
 /// and `drain` see to.
 final class LoopCore: @unchecked Sendable {
     static let shared = LoopCore()
 
-    /// More jobs than this wait for the next turn, so that a storm of tasks cannot starve the sockets.
+    /// More jobs than this wait for the next turn, so that a storm of tasks cannot starve the
+    /// sockets.
     private static let maximumJobsPerTurn = 1_024
-    /// A participant may ask again from its own call; after this many rounds that is the next turn's.
+    /// A participant may ask again from its own call; after this many rounds that is the next
+    /// turn's.
     private static let maximumRoundsPerTurn = 4
 
     let loop: UnsafeMutablePointer<uv_loop_t>
@@ -65,7 +67,8 @@ final class LoopCore: @unchecked Sendable {
 
     /// Runs the loop on the calling thread, which must have claimed it, until ``stop()``.
     func run() {
-        // A peer that went away must be an error of the write, never a signal that ends the process.
+        // A peer that went away must be an error of the write, never a signal that ends the
+        // process.
         _ = signal(SIGPIPE, SIG_IGN)
         thread.store(UInt(uv_thread_self()), ordering: .sequentiallyConsistent)
         uv_run(loop, UV_RUN_DEFAULT)

@@ -12,8 +12,8 @@ enum LoopItem {
 ///
 /// libuv merges wake-ups that come close together, so each wake takes everything that is there.
 ///
-/// - Not guaranteed: a bound. What comes through here are steps of tasks that exist anyway and results
-///   of work the loop itself handed out; a refusal would leave a task hanging for ever.
+/// - Not guaranteed: a bound. What comes through here are steps of tasks that exist anyway and
+///   results of work the loop itself handed out; a refusal would leave a task hanging for ever.
 public final class LoopDoor: Sendable {
     private let queue = LockedItems()
     private let wake: WakeHandle
@@ -47,8 +47,9 @@ public final class LoopDoor: Sendable {
 
 /// Items under libuv's lock.
 ///
-/// `Synchronization.Mutex` would do, but the thread sanitizer cannot see it (a bare futex in a library that is
-/// not instrumented) and reports races that are none. `@unchecked`: the lock guards the items.
+/// `Synchronization.Mutex` would do, but the thread sanitizer cannot see it (a bare futex in a
+/// library that is not instrumented) and reports races that are none. `@unchecked`: the lock guards
+/// the items.
 private final class LockedItems: @unchecked Sendable {
     private let lock = UnsafeMutablePointer<uv_mutex_t>.allocate(capacity: 1)
     private var items: [LoopItem] = []

@@ -25,7 +25,8 @@ public struct LoopError: Error, Equatable, Sendable, CustomStringConvertible {
     public var isEndOfFile: Bool { code == UV_EOF.rawValue }
 }
 
-/// Stops the process when libuv refuses what it can refuse only to a wrong program (or with no memory left).
+/// Stops the process when libuv refuses what it can refuse only to a wrong program (or with no
+/// memory left).
 func requireSuccess(_ code: Int32, _ function: StaticString) {
     precondition(
         code >= 0, "\(function) failed: \(LoopError(function: "\(function)", code: code).reason)")

@@ -1,8 +1,8 @@
 /// Hands Swift's jobs to the loop.
 ///
-/// It is both kinds of executor at once: the actor's (so that isolated code runs on the loop) and the
-/// tasks' preferred one (so that a task started by ``spawn(_:)`` never visits the thread pool). With
-/// the actor alone every suspension bounced through the pool: 20–29 µs instead of 0.4–1 µs.
+/// It is both kinds of executor at once: the actor's (so that isolated code runs on the loop) and
+/// the tasks' preferred one (so that a task started by ``spawn(_:)`` never visits the thread pool).
+/// With the actor alone every suspension bounced through the pool: 20–29 µs instead of 0.4–1 µs.
 final class LoopExecutor: SerialExecutor, TaskExecutor {
     static let shared = LoopExecutor()
 

@@ -2,15 +2,16 @@ import CLibuv
 
 /// Starts a task on the loop; the one way to do so.
 ///
-/// It sets the loop as the task's preferred executor. A bare `Task {}` would visit the thread pool at
-/// every suspension.
+/// It sets the loop as the task's preferred executor. A bare `Task {}` would visit the thread pool
+/// at every suspension.
 ///
 /// - Thread: any.
 @discardableResult
 public func spawn(
     _ body: @escaping @LoopActor @Sendable () async -> Void
 ) -> Task<Void, Never> {
-    // A named function, not a closure isolated in place: Swift 6.3.1's region checker refuses that one.
+    // A named function, not a closure isolated in place: Swift 6.3.1's region checker refuses that
+    // one.
     Task(executorPreference: LoopExecutor.shared) { await runIsolated(body) }
 }
 
@@ -89,7 +90,8 @@ public func offLoop<Value: Sendable>(
     }
 }
 
-/// A function of its own: a closure written in `offLoop` would be the loop's, and this is not on its thread.
+/// A function of its own: a closure written in `offLoop` would be the loop's, and this is not on
+/// its thread.
 private func performOnPool(_ request: UnsafeMutablePointer<uv_work_t>?) {
     guard let data = request?.pointee.data else { return }
     Unmanaged<WorkItem>.fromOpaque(data).takeUnretainedValue().perform()

@@ -1,7 +1,8 @@
 import CLibuv
 public import CoordinatorCore
 
-/// Reads the monotonic clock, afresh: `uv_now` is cached for a whole turn and would lie to a lease check.
+/// Reads the monotonic clock, afresh: `uv_now` is cached for a whole turn and would lie to a lease
+/// check.
 ///
 /// - Thread: any.
 public func loopNow() -> MonotonicInstant {
@@ -9,7 +10,8 @@ public func loopNow() -> MonotonicInstant {
 }
 
 extension Duration {
-    /// Longer spans are cut to this, some 292 years: nothing here waits longer, and no sum can overflow.
+    /// Longer spans are cut to this, some 292 years: nothing here waits longer, and no sum can
+    /// overflow.
     private static let longestSeconds: Int64 = 9_000_000_000
 
     /// Whole nanoseconds; a negative span is none.

@@ -26,7 +26,8 @@ public final class LoopTimer {
     /// - Units: rounded up to whole milliseconds; `repeating` is at least one.
     public func start(after delay: Duration, repeating: Duration? = nil) {
         precondition(!isClosed, "start of a closed timer")
-        // libuv counts from the turn's cached clock: without this a late turn makes the timer early.
+        // libuv counts from the turn's cached clock: without this a late turn makes the timer
+        // early.
         uv_update_time(LoopCore.shared.loop)
         let interval = repeating.map { max(1, $0.clampedMilliseconds) } ?? 0
         requireSuccess(

@@ -8,8 +8,9 @@ public enum MainLoop {
     /// When the loop already has a thread (in a test, where it started one itself), the caller only
     /// waits for the result.
     ///
-    /// - Not guaranteed: that anything runs on the loop afterwards, when the caller's thread was the loop's.
-    ///   A test that calls this in a process of many tests lets the loop take a thread of its own first.
+    /// - Not guaranteed: that anything runs on the loop afterwards, when the caller's thread was
+    ///   the loop's. A test that calls this in a process of many tests lets the loop take a thread
+    ///   of its own first.
     /// - Thread: the main thread, once, before anything else uses the loop.
     public static func run(_ body: @escaping @LoopActor @Sendable () async -> Int32) -> Int32 {
         let outcome = Outcome()

@@ -52,7 +52,8 @@ public struct SocketAddress: Sendable, CustomStringConvertible {
 ///
 /// - Shape: all addresses the system's resolver knows, in its order; at most ``maximumAddresses``.
 /// - Errors: what `getaddrinfo` says, as ``LoopError``.
-/// - Not guaranteed: an end in time; the resolver may take tens of seconds. The caller keeps the deadline.
+/// - Not guaranteed: an end in time; the resolver may take tens of seconds. The caller keeps the
+///   deadline.
 /// - Thread: loop only.
 @LoopActor
 public func resolveAddresses(
@@ -78,7 +79,8 @@ public func resolveAddresses(
     guard status != 0 else { return }
     Unmanaged<Lookup>.passUnretained(lookup).release()
     request.deallocate()
-    // In the next step, like every other answer: a handler that runs before the call returns surprises.
+    // In the next step, like every other answer: a handler that runs before the call returns
+    // surprises.
     LoopDoor.post { lookup.finish(status, []) }
 }
 

@@ -7,10 +7,11 @@ import Glibc
 /// - Thread: loop only.
 @LoopActor
 public final class TCPStream: ByteStream {
-    /// Read at most this much at once. The buffer is one for all streams, since libuv fills it and hands it
-    /// over in the same step; larger ones leave the second-level cache and gained nothing.
+    /// Read at most this much at once. The buffer is one for all streams, since libuv fills it and
+    /// hands it over in the same step; larger ones leave the second-level cache and gained nothing.
     private static let readBufferBytes = 128 * 1024
-    /// Seconds of silence after which the kernel begins to probe; the owner's own ping comes long before.
+    /// Seconds of silence after which the kernel begins to probe; the owner's own ping comes long
+    /// before.
     private static let keepAliveSeconds: UInt32 = 30
 
     private static let readBuffer = UnsafeMutableRawBufferPointer.allocate(

@@ -12,8 +12,8 @@ enum Redirection: Equatable {
     case noScript
     /// A script is running there and does not end.
     case busy
-    /// The server cannot serve now (`CLUSTERDOWN`, `LOADING`, `MASTERDOWN`) or no longer is the master
-    /// (`READONLY`): look at the topology and try again.
+    /// The server cannot serve now (`CLUSTERDOWN`, `LOADING`, `MASTERDOWN`) or no longer is the
+    /// master (`READONLY`): look at the topology and try again.
     case notNow
     /// An error of the command itself.
     case none

@@ -52,7 +52,8 @@ extension RedisCluster {
 
     /// Several commands on one connection, in order, with nothing in between that could be theirs.
     ///
-    /// Sent again as a whole, and only while no command with a key has run. Else a redirection is a value.
+    /// Sent again as a whole, and only while no command with a key has run. Else a redirection is a
+    /// value.
     ///
     /// - Shape: one reply for each command; errors of the server are values.
     /// - Errors: those that concern all of them.
@@ -87,9 +88,10 @@ extension RedisCluster {
     /// - Parameter waitReplicas: 0 asks nobody (a master without replicas) and returns 0 at once.
     /// - Shape: the script's reply, and how many replicas acknowledged within `waitTimeout`.
     /// - Errors: an error of the script is thrown. If only the `WAIT` failed, nobody acknowledged.
-    /// - Not guaranteed: that fewer acknowledgements than asked for mean the write is lost: the outcome is unknown.
-    /// - Source: Redis `WAIT`: "the number of replicas reached by all the writes performed in the context of the
-    ///   current connection".
+    /// - Not guaranteed: that fewer acknowledgements than asked for mean the write is lost: the
+    ///   outcome is unknown.
+    /// - Source: Redis `WAIT`: "the number of replicas reached by all the writes performed in the
+    ///   context of the current connection".
     public func runDurably(
         _ script: RedisScript, keys: [String], arguments: [RedisArgument], slot: HashSlot,
         lane: RedisLane = .control, waitReplicas: Int, waitTimeout: Duration,

@@ -6,7 +6,8 @@ extension RedisCluster: RedisConnectionOwner {
     /// After so many redirections in a row a request pauses between them: two servers may each
     /// believe in the other.
     private static let patientAttempts = 5
-    /// A script that is still unknown after being loaded so often cannot be loaded (`NOPERM`, out of memory).
+    /// A script that is still unknown after being loaded so often cannot be loaded (`NOPERM`, out
+    /// of memory).
     private static let scriptAttempts = 4
     /// While a slot moves its keys are divided for milliseconds.
     private static let tryAgainPause: ClosedRange<UInt64> = 5_000_000...20_000_000
@@ -33,8 +34,8 @@ extension RedisCluster: RedisConnectionOwner {
         fail(request, error.asError(endpoint: connection.endpoint))
     }
 
-    /// A pipeline is sent again as a whole, and only when nothing of it can have run: the commands that were
-    /// not redirected name no key (`WAIT` after a script).
+    /// A pipeline is sent again as a whole, and only when nothing of it can have run: the commands
+    /// that were not redirected name no key (`WAIT` after a script).
     func connection(_ connection: RedisConnection, completed request: RedisRequest) {
         var first: (Redirection, RedisServerError, Int)?
         var mayRepeat = true
@@ -132,7 +133,8 @@ extension RedisCluster: RedisConnectionOwner {
             go(request, to: endpoint, isAsking: false)
         case .ask(let endpoint): go(request, to: endpoint, isAsking: true)
         case .tryAgain:
-            // The redirection stays: a server that takes the slot in wants ASKING with every attempt.
+            // The redirection stays: a server that takes the slot in wants ASKING with every
+            // attempt.
             park(request, for: pause(Self.tryAgainPause), untilTopology: false)
         case .notNow:
             request.redirect = nil

@@ -107,7 +107,8 @@ extension RedisCluster {
         }
     }
 
-    /// The one a redirection named, the masters in random order, then the seeds, whose names are looked up anew.
+    /// The one a redirection named, the masters in random order, then the seeds, whose names are
+    /// looked up anew.
     private func candidates() -> [RedisEndpoint] {
         var order = refresh.hint.map { [$0] } ?? []
         refresh.hint = nil
@@ -119,9 +120,9 @@ extension RedisCluster {
         return order.filter { seen.insert($0).inserted }
     }
 
-    /// Asks `CLUSTER SHARDS`, and `CLUSTER SLOTS` where that says too little: older servers do not know it, and
-    /// Redis 7.4 shows a shard without its slots for as long as its failed former master is listed (seen after
-    /// a failover, on every node).
+    /// Asks `CLUSTER SHARDS`, and `CLUSTER SLOTS` where that says too little: older servers do not
+    /// know it, and Redis 7.4 shows a shard without its slots for as long as its failed former
+    /// master is listed (seen after a failover, on every node).
     private func learnTopology(from endpoint: RedisEndpoint) async throws(RedisError) {
         var best: RedisTopology?
         switch await ask("SHARDS", endpoint) {
@@ -129,8 +130,9 @@ extension RedisCluster {
         case .failure(.server("ERR", let message, _)) where message.contains(Self.noCluster):
             // Waiting does not turn a single server into a cluster: `search` ends at once.
             throw .configuration(
-                "redis at \(endpoint) runs without cluster mode: start it with `cluster-enabled yes` "
-                    + "and give it all slots (`redis-cli --cluster create`); `Deploy/cluster start` "
+                "redis at \(endpoint) runs without cluster mode: start it with `cluster-enabled "
+                    + "yes` and give it all slots (`redis-cli --cluster create`); "
+                    + "`Deploy/cluster start` "
                     + "makes a local cluster")
         case .failure(.server("ERR", _, _)): break
         case .failure(let error): throw error
@@ -196,7 +198,8 @@ extension RedisCluster {
         releaseParked()
     }
 
-    /// Connections to servers that are no masters (any more), seeds among them, end when nothing is owed.
+    /// Connections to servers that are no masters (any more), seeds among them, end when nothing is
+    /// owed.
     private func retireStrangers() {
         let current = Set(owners.map(\.endpoint))
         for (endpoint, node) in nodes where !current.contains(endpoint) {

@@ -40,12 +40,15 @@ public struct RedisStatistics: Sendable, Equatable {
 
 /// A client of one Redis Cluster.
 ///
-/// It finds the master of a slot, follows redirections, and tries again what certainly has not run, until the
-/// deadline. What may have run is tried again only when the command says it is repeatable.
+/// It finds the master of a slot, follows redirections, and tries again what certainly has not run,
+/// until the deadline. What may have run is tried again only when the command says it is
+/// repeatable.
 ///
-/// - Not guaranteed: an order between requests, but for the commands of one pipeline; that an acknowledged
-///   write survives a failover (see ``runDurably(_:keys:arguments:slot:waitReplicas:waitTimeout:timeout:)``).
-/// - Not guaranteed: that a cancelled task takes its command back; a command ends with its reply or deadline.
+/// - Not guaranteed: an order between requests, but for the commands of one pipeline; that an
+///   acknowledged write survives a failover (see
+///   ``runDurably(_:keys:arguments:slot:waitReplicas:waitTimeout:timeout:)``).
+/// - Not guaranteed: that a cancelled task takes its command back; a command ends with its reply or
+///   deadline.
 /// - Thread: loop only. ``close()`` must be called before the last reference goes.
 @LoopActor
 public final class RedisCluster {
@@ -93,7 +96,8 @@ public final class RedisCluster {
         try await refreshTopology()
     }
 
-    /// Closes all connections. What was sent and not answered ends as an unknown outcome, the rest as closed.
+    /// Closes all connections. What was sent and not answered ends as an unknown outcome, the rest
+    /// as closed.
     public func close() async {
         guard !isClosed else { return }
         isClosed = true
@@ -123,8 +127,8 @@ public final class RedisCluster {
 
     /// Sends a formatted command: the hot path, without a suspension.
     ///
-    /// - Parameter handler: called once, never before this returns' turn of the loop is over, except for a
-    ///   refusal (`overloaded`, `closed`), which comes at once.
+    /// - Parameter handler: called once, never before this returns' turn of the loop is over,
+    ///   except for a refusal (`overloaded`, `closed`), which comes at once.
     /// - Errors: through the handler; an error reply too.
     public func send(
         _ command: RedisCommand, slot: HashSlot, lane: RedisLane = .bulk, timeout: Duration? = nil,

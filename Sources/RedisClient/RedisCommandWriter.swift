@@ -2,7 +2,8 @@ import EventLoop
 
 /// A command, formatted and ready to send; copying it copies a reference.
 public struct RedisCommand: Sendable {
-    /// The bytes on the wire begin at `start`: the header was written right-aligned before the arguments.
+    /// The bytes on the wire begin at `start`: the header was written right-aligned before the
+    /// arguments.
     let buffer: [UInt8]
     let start: Int
     /// The command's name, for errors.
@@ -11,7 +12,8 @@ public struct RedisCommand: Sendable {
     let isKeyless: Bool
     /// The script it calls, loaded and tried again when the server does not know it.
     let script: RedisScript?
-    /// It only reads, or running it twice is the same as once: sent again by itself when a connection breaks.
+    /// It only reads, or running it twice is the same as once: sent again by itself when a
+    /// connection breaks.
     public var isRepeatable: Bool
     /// How long the server may rightly be silent over it (`WAIT`, `BLOCK`), beyond the usual.
     public var blocksServer: Duration = .zero
@@ -30,7 +32,8 @@ public struct RedisCommand: Sendable {
 
     /// `WAIT`: ask the server whether `replicas` replicas hold what this connection wrote.
     ///
-    /// - Units: the server stops waiting after `timeout`, whole milliseconds, at least 1 (0 would wait for ever).
+    /// - Units: the server stops waiting after `timeout`, whole milliseconds, at least 1 (0 would
+    ///   wait for ever).
     public static func wait(replicas: Int, timeout: Duration) -> RedisCommand {
         let milliseconds = max(1, timeout.clampedMilliseconds)
         var command = RedisCommand(
@@ -57,10 +60,10 @@ public struct RedisCommand: Sendable {
 
 /// Writes a command into one buffer, argument by argument.
 ///
-/// hiredis could format it (`redisFormatCommandArgv`), but wants every argument as a C string first and
-/// allocates the result: 77–109 ns an argument measured, 150–258 from Swift strings, against 7–13 here.
-/// The number of arguments is known only at the end, so room for the header is left at the front and the
-/// header written against its end; Redis refuses one padded with zeros.
+/// hiredis could format it (`redisFormatCommandArgv`), but wants every argument as a C string first
+/// and allocates the result: 77–109 ns an argument measured, 150–258 from Swift strings, against
+/// 7–13 here. The number of arguments is known only at the end, so room for the header is left at
+/// the front and the header written against its end; Redis refuses one padded with zeros.
 public struct RedisCommandWriter: Sendable {
     /// `*`, up to 10 digits, CR, LF, rounded up.
     private static let headerRoom = 16

@@ -24,7 +24,8 @@ public struct RedisConfiguration: Sendable {
         self.password = password
     }
 
-    /// Reads `redis://[user[:password]@]host[:port][/0]`, each entry possibly a comma-separated list.
+    /// Reads `redis://[user[:password]@]host[:port][/0]`, each entry possibly a comma-separated
+    /// list.
     ///
     /// A bare `host:port` is accepted too. User and password may be percent-encoded; the first ones
     /// found hold for all seeds.
@@ -128,11 +129,14 @@ extension Substring {
     }
 }
 
-/// The bounds of the client. They exist so that a slow or hostile server costs errors, never memory.
+/// The bounds of the client. They exist so that a slow or hostile server costs errors, never
+/// memory.
 public struct RedisLimits: Sendable, Equatable {
-    /// Commands of one lane that may be under way in the whole client; one more is refused as overloaded.
+    /// Commands of one lane that may be under way in the whole client; one more is refused as
+    /// overloaded.
     public var commandsPerLane = 65_536
-    /// Bytes of those commands: some 60 ms of a gigabit network, or a few hundred large script calls.
+    /// Bytes of those commands: some 60 ms of a gigabit network, or a few hundred large script
+    /// calls.
     public var bytesPerLane = 64 * 1024 * 1024
     /// The largest reply, all its parts together: some hundred times what ours have, and a quarter
     /// of what a node may take. Redis itself allows 512 MiB for one string.

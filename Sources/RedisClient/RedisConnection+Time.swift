@@ -41,8 +41,8 @@ extension RedisConnection {
         return lastHeard &+ interval.clampedNanoseconds
     }
 
-    /// A slow command at the head holds up everything behind it, the PING too. A caller who gave it more
-    /// than the usual time expects as much.
+    /// A slow command at the head holds up everything behind it, the PING too. A caller who gave it
+    /// more than the usual time expects as much.
     private var allowedBlock: UInt64 {
         guard case .reply(let request, let index) = owed.first else { return 0 }
         let usual = configuration.commandTimeout.clampedNanoseconds
@@ -91,7 +91,8 @@ extension RedisConnection {
         }
         earliestDeadline = next
         if !unsent.isEmpty { waiting.removeAll { $0.deadline <= now } }
-        // Told last: their handlers may send again. The replies of the sent ones, should they come, are dropped.
+        // Told last: their handlers may send again. The replies of the sent ones, should they come,
+        // are dropped.
         for request in unsent { owner?.connection(self, expired: request, wasSent: false) }
         for request in sent where !request.isDone {
             owner?.connection(self, expired: request, wasSent: true)

@@ -25,11 +25,12 @@ protocol RedisConnectionOwner: AnyObject {
 
 /// One connection to one server, used from its first byte to its end and never again.
 ///
-/// States: resolving → connecting → authenticating → ready → closed; from each one straight to closed.
+/// States: resolving → connecting → authenticating → ready → closed; from each one straight to
+/// closed.
 ///
-/// Commands of one turn of the loop go out in one write. They wait unformatted while the kernel takes no more,
-/// so that "not sent" stays certain for as long as possible: what is in `owed` may have run, what is in
-/// `waiting` has not.
+/// Commands of one turn of the loop go out in one write. They wait unformatted while the kernel
+/// takes no more, so that "not sent" stays certain for as long as possible: what is in `owed` may
+/// have run, what is in `waiting` has not.
 ///
 /// - Thread: loop only.
 @LoopActor
@@ -128,7 +129,8 @@ final class RedisConnection {
     /// Gives back what has not been sent.
     func takeUnsent() -> [RedisRequest] { waiting.takeAll() }
 
-    /// Ends the connection and tells the owner what becomes of its requests. A second call does nothing.
+    /// Ends the connection and tells the owner what becomes of its requests. A second call does
+    /// nothing.
     func close(_ failure: RedisError) {
         guard state != .closed else { return }
         state = .closed

@@ -16,8 +16,8 @@ public struct RedisEndpoint: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads `host:port`, `host`, `[v6]:port` or, as Redis writes it in redirections, `v6:port`.
     ///
-    /// - Errors: nil when the port is no port. The host may be empty: in a redirection that means "the
-    ///   same host".
+    /// - Errors: nil when the port is no port. The host may be empty: in a redirection that means
+    ///   "the same host".
     public init?(_ text: some StringProtocol) {
         if text.hasPrefix("[") {
             guard let end = text.firstIndex(of: "]") else { return nil }

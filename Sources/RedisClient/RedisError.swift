@@ -1,7 +1,8 @@
 /// What can go wrong between the caller and the cluster.
 ///
-/// The one question a caller has to settle is "may it have run?": only ``outcomeUnknown(operation:endpoint:after:)``
-/// leaves it open. After every other case the command has had no effect, or the server said which.
+/// The one question a caller has to settle is "may it have run?": only
+/// ``outcomeUnknown(operation:endpoint:after:)`` leaves it open. After every other case the command
+/// has had no effect, or the server said which.
 public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
     /// No server could be connected; nothing was sent.
     case unreachable(endpoint: String, reason: String)
@@ -17,7 +18,8 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
     case server(code: String, message: String, endpoint: String)
     /// The slot had no master, or the cluster was down, until the deadline; nothing was executed.
     case clusterDown(message: String)
-    /// The server sent what is no reply, or one beyond the limits; the connection was closed. The command may have run.
+    /// The server sent what is no reply, or one beyond the limits; the connection was closed. The
+    /// command may have run.
     case protocolViolation(endpoint: String, reason: String)
     /// A queue is full; nothing was sent. Slow down and try again.
     case overloaded(lane: String)

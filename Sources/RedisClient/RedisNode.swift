@@ -35,7 +35,8 @@ final class RedisNode {
     }
 }
 
-/// A jittered exponential pause in nanoseconds: between half and all of `first` doubled `attempt` times.
+/// A jittered exponential pause in nanoseconds: between half and all of `first` doubled `attempt`
+/// times.
 func backoff(
     _ attempt: Int, _ first: Duration, _ longest: Duration,
     using random: inout some RandomNumberGenerator

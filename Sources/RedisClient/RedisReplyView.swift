@@ -1,7 +1,7 @@
 /// A reply, or a part of one, where it lies in the connection's memory.
 ///
-/// - Invariant: valid only until the handler that got it returns. It must not be stored, nor carried over
-///   an `await`; decode or copy what is needed.
+/// - Invariant: valid only until the handler that got it returns. It must not be stored, nor
+///   carried over an `await`; decode or copy what is needed.
 /// - Thread: loop only.
 public struct RedisReplyView {
     let tokens: UnsafePointer<ReplyToken>

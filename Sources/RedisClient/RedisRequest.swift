@@ -1,8 +1,8 @@
 import CoordinatorCore
 import EventLoop
 
-/// Which of a master's connections carries a command. Each lane has its own, so that bulk work delays
-/// neither reads nor the renewal of a lease, and its own bounds.
+/// Which of a master's connections carries a command. Each lane has its own, so that bulk work
+/// delays neither reads nor the renewal of a lease, and its own bounds.
 public enum RedisLane: Int, CaseIterable, Sendable {
     /// Large batches of writes.
     case bulk

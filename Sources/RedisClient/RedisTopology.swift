@@ -32,7 +32,8 @@ public struct RedisMaster: Hashable, Sendable {
 
 /// Which master serves which slots, as one server told it.
 struct RedisTopology: Equatable {
-    /// More masters than this are no cluster of ours: Redis itself advises against a thousand nodes.
+    /// More masters than this are no cluster of ours: Redis itself advises against a thousand
+    /// nodes.
     private static let maximumMasters = 4_096
 
     /// In the order of their first slots.

@@ -47,7 +47,8 @@ public enum RedisValue: Hashable, Sendable {
     /// True for the null reply.
     public var isNull: Bool { self == .null }
 
-    /// The value of a field in a reply that lists names and values in turn (`HGETALL`, `CLUSTER SHARDS`).
+    /// The value of a field in a reply that lists names and values in turn (`HGETALL`, `CLUSTER
+    /// SHARDS`).
     public subscript(field: String) -> RedisValue? {
         guard let items else { return nil }
         let name = Array(field.utf8)

@@ -7,13 +7,13 @@ struct ReplyFault: Error {
 
 /// hiredis's parser, writing replies onto a ``ReplyTape``.
 ///
-/// Bounds against a hostile server: nesting is limited by hiredis (7), the announced length of a string and the
-/// whole reply by `limit`, a line without end by ``longestLine``.
+/// Bounds against a hostile server: nesting is limited by hiredis (7), the announced length of a
+/// string and the whole reply by `limit`, a line without end by ``longestLine``.
 final class ReplyReader {
     /// Numbers, statuses and errors are lines; Redis sends none that is remotely as long.
     private static let longestLine = 64 * 1024
-    /// An unused buffer larger than this is given back when it is empty. hiredis's own 16 KB would free
-    /// and allocate it again at nearly every read.
+    /// An unused buffer larger than this is given back when it is empty. hiredis's own 16 KB would
+    /// free and allocate it again at nearly every read.
     private static let keptBytes = 4 * 1024 * 1024
 
     private let reader: UnsafeMutablePointer<redisReader>
@@ -57,8 +57,8 @@ final class ReplyReader {
             tokens: UnsafePointer(tape.tokens), base: UnsafeRawPointer(tape.bytes), index: 0)
     }
 
-    /// Looks at what waits for more bytes: hiredis would wait for a terabyte, and read a line without end
-    /// again and again.
+    /// Looks at what waits for more bytes: hiredis would wait for a terabyte, and read a line
+    /// without end again and again.
     private func checkUnfinished() throws(ReplyFault) {
         let pending = reader.pointee.len &- reader.pointee.pos
         guard pending > 0, let buffer = reader.pointee.buf, reader.pointee.ridx >= 0 else { return }
@@ -105,7 +105,8 @@ final class ReplyReader {
 
     // MARK: hiredis's callbacks
 
-    /// One table for all readers; it lives as long as the process, as hiredis keeps a pointer to it.
+    /// One table for all readers; it lives as long as the process, as hiredis keeps a pointer to
+    /// it.
     private nonisolated(unsafe) static let functions:
         UnsafeMutablePointer<redisReplyObjectFunctions> = {
             let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
@@ -134,7 +135,8 @@ final class ReplyReader {
             return table
         }()
 
-    /// Appends one token; hiredis gets its index (plus one, as nil would mean "no memory") as the object.
+    /// Appends one token; hiredis gets its index (plus one, as nil would mean "no memory") as the
+    /// object.
     private static func write(
         _ task: UnsafePointer<redisReadTask>?, isOpen: Bool = false, _ append: (ReplyTape) -> Bool
     ) -> UnsafeMutableRawPointer? {

@@ -8,7 +8,8 @@ struct ReplyToken {
     var kind: RedisReplyKind
     /// The integer, the number of bytes, or the number of elements.
     var value: Int64
-    /// Of a string: where its bytes begin. Of an array: the index of the token after its last element.
+    /// Of a string: where its bytes begin. Of an array: the index of the token after its last
+    /// element.
     var position: Int
 }
 

@@ -18,7 +18,8 @@ struct LoopTests {
 
     @Test("MainLoop hands back what its body returned, also when the loop has a thread already")
     func mainLoop() async {
-        // The loop is every test's: were this the first to need it, MainLoop would end it for the others.
+        // The loop is every test's: were this the first to need it, MainLoop would end it for the
+        // others.
         await onLoop()
         #expect(MainLoop.run { 7 } == 7)
     }

@@ -38,7 +38,8 @@ struct FailureTests {
             .expect("INCR a"), .expect("GET a"), .send(":1\r\n$1\r\n7\r\n"),
         ]) { cluster, _ in
             let error = await failure { () async throws(RedisError) in
-                try await cluster.call("INCR", "a", slot: slotA, timeout: .milliseconds(300))
+                // Long enough for a loaded machine to connect, else nothing would have been sent.
+                try await cluster.call("INCR", "a", slot: slotA, timeout: .seconds(3))
             }
             guard case .outcomeUnknown("INCR", _, _) = error else {
                 Issue.record("\(String(describing: error))")

@@ -36,7 +36,8 @@ func testConfiguration(_ seeds: [RedisEndpoint]) -> RedisConfiguration {
     return configuration
 }
 
-/// A started client of one server that owns all slots, for as long as `body` runs; then the script must be used up.
+/// A started client of one server that owns all slots, for as long as `body` runs; then the script
+/// must be used up.
 @LoopActor
 func withPeer(
     _ steps: [ScriptedServer.Step],

@@ -1,10 +1,12 @@
 import Glibc
 import RedisClient
 
-/// A peer that follows a script: it answers what it expects, in order, and writes down what it did not.
+/// A peer that follows a script: it answers what it expects, in order, and writes down what it did
+/// not.
 ///
-/// Questions for the topology and PING are answered aside, as they come when the client likes. Everything runs on
-/// threads of its own with blocking sockets, so that no code is shared with the client under test.
+/// Questions for the topology and PING are answered aside, as they come when the client likes.
+/// Everything runs on threads of its own with blocking sockets, so that no code is shared with the
+/// client under test.
 final class ScriptedServer: Sendable {
     enum Step: Sendable {
         /// The next command, its words joined by blanks.
@@ -43,8 +45,8 @@ final class ScriptedServer: Sendable {
     private let listener: Int32
     private let state: Locked<State>
 
-    /// - Parameter isRefusing: holds the port but refuses connections until ``admit()``. A port that was merely
-    ///   free would soon be another test's.
+    /// - Parameter isRefusing: holds the port but refuses connections until ``admit()``. A port
+    ///   that was merely free would soon be another test's.
     init(_ steps: [Step] = [], isRefusing: Bool = false) {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var one: Int32 = 1

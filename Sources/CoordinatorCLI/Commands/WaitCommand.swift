@@ -31,7 +31,7 @@ import Terminal
                 told = loopNow()
                 context.note(
                     "waiting: \(TerminalText.escaped(backlog.reason)); "
-                        + "\(backlog.shardsDone) of \(deployment.layout.count) shards are up to date"
+                        + "\(backlog.shardsDone) of \(deployment.layout.count) shards are done"
                 )
             }
             do { try await loopSleep(poll) } catch { return .unexpected }

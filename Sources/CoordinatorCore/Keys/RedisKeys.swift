@@ -25,7 +25,8 @@ public enum RedisKeys {
     /// When the windows of all tiers expire: members `<tier number>:<start>`.
     public static func expiry(_ tag: String) -> String { "SS:EXPIRY::{\(tag)}::" }
 
-    /// Visits that wait to be written to their documents: members are a dimension's letter and an id.
+    /// Visits that wait to be written to their documents: members are a dimension's letter and an
+    /// id.
     public static func visits(_ tag: String) -> String { "SS:VISITS::{\(tag)}::" }
 
     /// The newest sections or pages of a website or section, for its document's lists.

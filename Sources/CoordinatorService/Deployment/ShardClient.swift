@@ -97,7 +97,7 @@ import RedisClient
                 .init(tag), .init(source), .init(expected?.description ?? ""),
                 .init(through.description), .init(deployment.stamp), .init(deployment.packedLadder),
                 .init(deployment.packedSeries), .init(floor),
-            ] + packed)
+            ] + packed + [.init(deployment.initialisedAt)])
         let items = reply.items ?? []
         switch items.first?.text {
         case "OK" where items.count == 3:

@@ -4,6 +4,7 @@ import CoordinatorCore
 ///
 /// - Shape: a field of the hash `H:SOURCES::{control}::`, named by the stream's key, as JSON.
 public struct SourceRecord: Codable, Equatable, Sendable {
+    /// What kind of stream it is.
     public enum Kind: String, Codable, Sendable {
         /// Trackers write to it for ever; nothing more up to now is an answer.
         case live

@@ -9,6 +9,7 @@ public import RedisClient
 @LoopActor public struct SourceRegistry {
     private let cluster: RedisCluster
 
+    /// The registry of the deployment in a cluster.
     public init(_ cluster: RedisCluster) {
         self.cluster = cluster
     }

@@ -34,6 +34,7 @@ public struct ImportReport: Sendable {
     private let deployment: Deployment
     private let registry: SourceRegistry
 
+    /// An importer into a deployment.
     public init(_ deployment: Deployment) {
         self.deployment = deployment
         registry = SourceRegistry(deployment.cluster)

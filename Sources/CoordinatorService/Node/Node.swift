@@ -16,6 +16,7 @@ public import RedisClient
         public var settings: DeploymentSettings?
         public var sources: [String] = []
 
+        /// Options with the documented defaults.
         public init(name: String, host: String) {
             self.name = name
             self.host = host
@@ -30,6 +31,7 @@ public import RedisClient
     private var isStopping = false
     private var nap: LoopNap?
 
+    /// A node that has not begun; the cluster stays the caller's.
     public init(_ cluster: RedisCluster, _ options: Options, log: NodeLog) {
         self.cluster = cluster
         self.options = options

@@ -9,6 +9,7 @@ import FoundationEssentials
 ///
 /// - Thread: loop only.
 @LoopActor public final class NodeLog {
+    /// How much a line matters.
     public enum Level: Int, Sendable, CaseIterable {
         case debug, info, warning, error
 
@@ -25,6 +26,7 @@ import FoundationEssentials
     /// Topics whose last reason is remembered; beyond, all are forgotten and may be said again.
     private static let maximumTopics = 10_000
 
+    /// A log whose lines go to `write`, each with its line feed.
     public init(node: String, lowest: Level = .info, write: @escaping @LoopActor (String) -> Void) {
         self.node = node
         self.lowest = lowest

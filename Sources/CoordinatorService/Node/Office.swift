@@ -212,6 +212,7 @@ import RedisClient
         if loopNow() - lastTrim >= Self.trimEvery {
             lastTrim = loopNow()
             try await trimLive(sources, now)
+            try await forgetLostNodes(now)
         }
     }
 
@@ -253,6 +254,16 @@ import RedisClient
             if removed > 0 {
                 log.event(.debug, "trimmed", [("source", source.key), ("entries", "\(removed)")])
             }
+        }
+    }
+
+    /// Takes nodes off the list that have been silent for so long that nobody looks for them.
+    private func forgetLostNodes(_ now: Int64) async throws(ServiceError) {
+        for node in try await deployment.nodes()
+        where now - node.heartbeatAt > NodeRecord.forgottenAfterMilliseconds {
+            _ = try await deployment.cluster.ask(
+                ["HDEL", .init(RedisKeys.nodes), .init(node.node)], slot: Deployment.controlSlot)
+            log.event(.info, "forgotten", [("lost", node.node)])
         }
     }
 

@@ -1,7 +1,8 @@
 import RedisClient
 
 extension ServiceError {
-    /// Why a part of an answer is missing: a sentence that is the same for all that one server owes.
+    /// Why a part of an answer is missing: a sentence that is the same for all that one server
+    /// owes.
     var absence: String {
         switch self {
         case .redis(.outcomeUnknown(_, let endpoint, _)):

@@ -4,8 +4,10 @@ import RedisClient
 
 /// Everything that `status` says, from Redis itself: it works with no leader and with dead nodes.
 public struct StatusReport: Sendable {
+    /// How the deployment is, as a whole.
     public enum State: String, Sendable { case healthy, degraded, down }
 
+    /// The state, and why.
     public struct Health: Sendable {
         public let state: State
         /// One clause each; empty when healthy.
@@ -26,10 +28,12 @@ public struct StatusReport: Sendable {
     /// A tier later than this beyond its length and grace is worth a word.
     private static let tolerableLagMilliseconds: Int64 = 60_000
 
+    /// `ready`, or `lost` when it has not been heard of for its time to live.
     public func state(of node: NodeRecord) -> String {
         survey.now - node.heartbeatAt > NodeRecord.timeToLiveMilliseconds ? "lost" : "ready"
     }
 
+    /// Looks at everything once.
     @LoopActor public static func make(_ deployment: Deployment) async throws(ServiceError)
         -> StatusReport
     {
@@ -77,6 +81,7 @@ public struct TierReport: Sendable {
     /// Shards that are merging a window of it now.
     public let open: Int
 
+    /// All tiers, finest first.
     @LoopActor public static func all(
         _ deployment: Deployment, _ survey: Survey
     ) async throws(ServiceError) -> [TierReport] {
@@ -138,6 +143,7 @@ public struct SourceReport: Sendable {
         }
     }
 
+    /// All sources, by key.
     @LoopActor public static func all(
         _ deployment: Deployment, _ survey: Survey
     ) async throws(ServiceError) -> [SourceReport] {

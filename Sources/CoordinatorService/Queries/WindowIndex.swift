@@ -11,6 +11,8 @@ struct WindowIndex: Sendable {
     let open: (tier: Int, start: Int64)?
     /// By tier index: starts, ascending, without those whose keys have expired, ms.
     let windows: [[Int64]]
+    /// When the deployment was initialised, ms: windows since then end by the clock alone.
+    var initialisedAt: Int64 = .max
 
     /// Whether a window is sealed and completely merged; those of the base are never merged.
     func isDone(_ tier: Tier, _ start: Int64) -> Bool {
@@ -40,7 +42,8 @@ struct WindowIndex: Sendable {
         guard isDone(settling, settling.start(of: from)) else { return true }
         let keep = tier.keepMilliseconds + allowance
         if end + keep > now { return true }
-        guard max(end, state.floor) + keep > now else { return false }
+        // What the deployment counted itself and keeps no more is not kept by an import either.
+        guard tier.start(of: from) < initialisedAt, state.floor + keep > now else { return false }
         let finer = windows[tier.index]
         for coarser in ladder.tiers[(tier.index + 1)...] {
             let held = windows[coarser.index]
@@ -91,7 +94,8 @@ extension ShardClient {
         }
         return WindowIndex(
             state: ShardState(shard: shard, fields: (replies[0].items ?? [])[...]),
-            open: replies[tiers.count + 2].text.flatMap(ShardState.window), windows: windows)
+            open: replies[tiers.count + 2].text.flatMap(ShardState.window), windows: windows,
+            initialisedAt: deployment.initialisedAt)
     }
 }
 

@@ -9,6 +9,7 @@
 --      11 documents {dimension, id, visited ms, document as JSON | false, article id | false, …}
 --      12 children {parent id, dimension of the children, {visited ms, JSON without its last brace, …}, …}
 --      13 dead letters {entry id, reason, detail, {field, value, …}, …}
+--      14 when the deployment was initialised, ms
 -- Reply {'OK', faults, last fault} · {'WATERMARK', stored or ''} · {'SETTINGS', stamp held} · {'UNCLAIMED'}
 -- Invariant: what is read again after a failover that lost a suffix gives the same figures.
 local state, tag, source = KEYS[1], ARGV[1], ARGV[2]
@@ -22,6 +23,7 @@ local series = cmsgpack.unpack(ARGV[7])
 series = {retention = series[1], chunk = series[2]}
 local now = clock()
 local floor = tonumber(ARGV[8])
+local initialised = tonumber(ARGV[14])
 local deltas = cmsgpack.unpack(ARGV[10])
 
 local sealed, done = {}, {}
@@ -63,7 +65,10 @@ local function window_of(number, start, late)
         end
         if settled then
             local stored = redis.call('ZSCORE', expiry, member)
-            local ends = stored and tonumber(stored) or expiry_of(tiers, number, first, floor)
+            -- A window of the deployment's own time that is not kept any more had events: an import
+            -- does not open it again with only its own.
+            local from = first >= initialised and 0 or floor
+            local ends = stored and tonumber(stored) or expiry_of(tiers, number, first, from)
             window.ends, window.alive = text(ends), ends > now
         end
     end

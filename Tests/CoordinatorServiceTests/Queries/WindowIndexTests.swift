@@ -53,6 +53,16 @@ struct WindowIndexTests {
         #expect(keeps(index(floor: Self.now - 6 * Self.hour), 1, from: old))
     }
 
+    @Test("an import keeps nothing that the deployment counted itself and keeps no more")
+    func countedLive() {
+        let old = 10 * Self.day
+        var index = index(floor: Self.now - Self.hour)
+        index.initialisedAt = old
+        #expect(!keeps(index, 1, from: old))
+        index.initialisedAt = old + Self.hour
+        #expect(keeps(index, 1, from: old))
+    }
+
     @Test("an import does not bring back what had expired before it: the coarser window shows that")
     func expiredBefore() {
         let old = 97 * Self.day
