@@ -56,7 +56,7 @@ struct RedirectionTests {
     }
 
     @Test(
-        "ASK is followed with ASKING, and TRYAGAIN there with ASKING again, then the slot stays where it was"
+        "ASK is followed with ASKING, TRYAGAIN there with ASKING again; the slot stays as it was"
     )
     @LoopActor
     func ask() async throws {
@@ -222,7 +222,7 @@ struct RedirectionTests {
     }
 
     @Test(
-        "a script and its WAIT go together: redirected, asked and loaded as a pair, on one connection"
+        "a script and its WAIT go together: redirected, asked and loaded as a pair"
     )
     @LoopActor
     func durableScript() async throws {
@@ -254,7 +254,7 @@ struct RedirectionTests {
     }
 
     @Test(
-        "a pipeline of which a part has run is not sent again; the redirection is that command's value"
+        "a pipeline of which a part has run is not sent again; the redirection is a value"
     )
     @LoopActor
     func halfRunPipeline() async throws {

@@ -74,8 +74,11 @@ import RedisClient
         begin { await self.rotator.run() }
         while outcome == nil { await nap.sleep(.seconds(3_600)) }
         rotator.stop()
-        for reader in readers.values { reader.stop() }
-        while working > 0 { await nap.sleep(.milliseconds(20)) }
+        while working > 0 {
+            // Each time: the housekeeping that was under way may have begun another reader.
+            for reader in readers.values { reader.stop() }
+            await nap.sleep(.milliseconds(20))
+        }
         await leave()
         return outcome ?? Outcome(reason: "ended")
     }
@@ -217,6 +220,7 @@ import RedisClient
     }
 
     private func look(after source: SourceRecord, _ now: Int64) async throws(ServiceError) {
+        guard outcome == nil else { return }
         guard let reader = readers[source.key] else {
             let reader = SourceReader(deployment, source, clients: clients, log: log) {
                 [weak self] shard in self?.claimed.remove(shard.rawValue)

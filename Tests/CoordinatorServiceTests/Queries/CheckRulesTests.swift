@@ -15,7 +15,7 @@ struct CheckRulesTests {
         maxmemory_policy:noeviction\r
         total_system_memory:1000\r
         aof_enabled:1\r
-        module:name=ReJSON,ver=20803,api=1,filters=0,usedby=[search],using=[],options=[handle-io-errors]\r
+        module:name=ReJSON,ver=20803,api=1,filters=0,usedby=[search],using=[],options=[]\r
         module:name=search,ver=21005,api=1\r
         module:name=timeseries,ver=11202\r
         module:name=bf,ver=20802\r

@@ -72,7 +72,8 @@ struct QueryPartsTests {
         func text(_ text: String) -> RedisValue { .string(Array(text.utf8)) }
         let page = RecordDocument(
             text(
-                #"{"$.url":["a.b/c"],"$.website.name":["B"],"$.website.id":["1"],"$.section.id":["2"]}"#
+                #"{"$.url":["a.b/c"],"$.website.name":["B"],"#
+                    + #""$.website.id":["1"],"$.section.id":["2"]}"#
             ),
             .page)
         #expect(page?.name == "a.b/c" && page?.website == "B")

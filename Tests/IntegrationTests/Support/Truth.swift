@@ -18,10 +18,9 @@ enum Truth {
     private static let python = "/usr/bin/env"
 
     /// The site table of the tests, the same for the program and for the truth.
-    static let sites = """
-        {"hosts":{"www.rtl.lu":"RTL","5minutes.rtl.lu":"5MINUTES","today.rtl.lu":"TODAY",\
-        "www.eldo.lu":"ELDO"},"keepQuery":{"RTL":["id"]}}
-        """
+    static let sites =
+        #"{"hosts":{"www.rtl.lu":"RTL","5minutes.rtl.lu":"5MINUTES","#
+        + #""today.rtl.lu":"TODAY","www.eldo.lu":"ELDO"},"keepQuery":{"RTL":["id"]}}"#
 
     /// Compares every window, devices to the unit.
     static func compare(
