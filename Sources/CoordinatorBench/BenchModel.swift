@@ -1,3 +1,4 @@
+import CoordinatorCore
 import Terminal
 
 /// The commands of `coordinator-bench`.
@@ -23,6 +24,16 @@ enum BenchModel {
             Command(
                 "read", summary: "latencies of the questions, and bytes of a page",
                 options: redis + traffic),
+            Command(
+                "plan", summary: "milliseconds of planning who owns which shard, without Redis",
+                options: [
+                    Option(
+                        "shards", .value(.count(1...Int64(HashSlot.count))), valueName: "N",
+                        default: "16384", help: "how many shards"),
+                    Option(
+                        "nodes", .value(.count(2...10_000)), valueName: "N", default: "100",
+                        help: "how many nodes there are before one is lost or joins"),
+                ]),
         ],
         globalOptions: [
             Option(

@@ -37,6 +37,7 @@ import Terminal
                 switch arguments.command.first {
                 case "ingest": try await IngestBench(arguments).run()
                 case "rotate": try await RotateBench(arguments).run()
+                case "plan": PlanBench(arguments).run()
                 default: try await ReadBench(arguments).run()
                 }
                 return ExitCode.done.rawValue
