@@ -30,6 +30,7 @@ class Campaign:
     def __init__(self, settings, seed, steps, seconds=None):
         self.settings, self.seed, self.steps, self.seconds = settings, seed, steps, seconds
         self.events, self.verdict, self.stage, self.stuck = [], None, None, None
+        self.ended = None
 
     def say(self, text):
         if not self.settings.quiet:
@@ -53,6 +54,7 @@ class Campaign:
             self.verdict = judge.judge()
             if self.stuck:
                 self.verdict.check(False, "recovery", self.stuck)
+            self.ended = time.time()
             self.measure()
             write_report(self, report_folder)
             good = self.verdict.is_good
@@ -88,6 +90,7 @@ class Campaign:
         event.begin = time.time()
         try:
             fault.inject()
+            self.stage.note_servers()
             time.sleep(step.hold)  # the fault's own duration, from the seed
             event.healing = time.time()
             fault.heal()
@@ -97,6 +100,7 @@ class Campaign:
             self.stage.heal_all()
             self.stage.cluster.wait_ready(60.0)
         event.end = time.time()
+        self.stage.note_servers()
         event.healing = event.healing or event.end
         event.target, event.effect = fault.target, fault.effect
         event.settled_seconds = self.stage.wait_settled(event.end)

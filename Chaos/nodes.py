@@ -1,5 +1,6 @@
 """The coordinator processes of a run, and its other commands."""
 
+import hashlib
 import json
 import os
 import re
@@ -42,7 +43,10 @@ class Program:
         help_text = self.run("help").stdout
         self.has_history = re.search(r"^ +history\b", help_text, re.M) is not None
         self.has_http = "--http" in self.run("help", "run").stdout
-        self.version = self.run("version").stdout.strip()
+        with open(path, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        # Builds between two releases have one number: the digest tells which one was broken.
+        self.version = "%s (sha256 %s…)" % ((self.ask("version") or {}).get("version"), digest[:16])
 
     def run(self, *words, seconds=COMMAND_SECONDS, output=subprocess.PIPE):
         try:
@@ -80,6 +84,7 @@ class Node:
         self.log = os.path.join(folder, name + ".log")
         self.child, self.is_paused, self.wanted = None, False, False
         self.ends = []  # (time, exit code, whether the harness caused it)
+        self.pauses = []  # [begin, end]
 
     def start(self):
         words = [self.program.path, "run", "--node-name", self.name, "--lease", LEASE]
@@ -113,10 +118,12 @@ class Node:
     def pause(self):
         self.child.send_signal(signal.SIGSTOP)
         self.is_paused = True
+        self.pauses.append([time.time(), time.time()])
 
     def resume(self):
         self.child.send_signal(signal.SIGCONT)
         self.is_paused = False
+        self.pauses[-1][1] = time.time()
 
     def ask_to_end(self):
         self.wanted = False

@@ -58,8 +58,7 @@ def write_report(campaign, folder):
             datetime.datetime.fromtimestamp(stage.begun, datetime.timezone.utc).strftime(
                 "%Y-%m-%d %H:%M:%S"), platform.system(), platform.machine(), os.cpu_count()),
         "Coordinator %s; %s; tiers %s, outage allowance %s." % (
-            stage.program.version.splitlines()[0] if stage.program.version else "?",
-            campaign.redis_version(), TIERS, OUTAGE_ALLOWANCE), "",
+            stage.program.version, campaign.redis_version(), TIERS, OUTAGE_ALLOWANCE), "",
         "Again: `%s`" % campaign.settings.again(campaign.seed), "",
         "## Verdict", ""]
     lines += table(("what", "", "found"), [

@@ -211,6 +211,16 @@ class ChaosCluster(Cluster):
             return False
         return bool(role and role[0] and role[2])
 
+    def states(self):
+        """For each server: master, replica, paused or gone."""
+        found = []
+        for node in self.nodes:
+            if self.answers(node):
+                found.append("master" if self.is_master(node["index"]) else "replica")
+            else:
+                found.append("paused" if self.popens[node["index"]].poll() is None else "gone")
+        return found
+
     def wait_for_takeover(self, replica):
         until(lambda: self.is_master(replica), TAKEOVER_SECONDS,
               "server %d took over from its master" % replica)

@@ -46,6 +46,7 @@ class Stage:
         self.program = self.load = self.watch = None
         self.nodes = []
         self.unwanted_ends = []
+        self.server_states = []  # (seconds, [state of each server]), for the timeline
         self.begun = time.time()
 
     def begin(self):
@@ -64,6 +65,7 @@ class Stage:
         self.watch = Watch(self.program, self.nodes)
         self.watch.start()
         self.wait_settled(time.time())
+        self.note_servers()
         self.load = Load(self.cluster.proxy_seeds, self.seed, self.rate)
         self.load.start()
 
@@ -87,6 +89,11 @@ class Stage:
         if not rows:
             raise Trouble("`coordinator shards` does not answer")
         return [slot_of("{%s}" % row["tag"]) for row in rows]
+
+    def note_servers(self):
+        """What every server is now. Asked between the steps of a fault, not on a clock."""
+        states = self.cluster.states()
+        self.server_states.append((time.time(), states))
 
     def check_processes(self):
         """Nodes that ended by themselves are written down and started again."""

@@ -37,11 +37,12 @@ class Look:
             return False
         alive = {node.identity for node in nodes if node.works}
         listed = {row["node"]: row for row in self.status.get("nodes", ())}
-        owners = {name for name, row in listed.items() if row.get("shards")}
-        if self.leader not in alive or not owners <= alive:
+        if self.leader not in alive:
             return False
-        # A program whose nodes only stand by lists the one that works.
-        return not shares_work or all(
+        if not shares_work:
+            return True  # the leader does all the work, and nobody else is listed reliably
+        owners = {name for name, row in listed.items() if row.get("shards")}
+        return owners <= alive and all(
             name in listed and listed[name].get("state") == "ready" for name in alive)
 
 
