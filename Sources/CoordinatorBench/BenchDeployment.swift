@@ -47,8 +47,13 @@ import Terminal
         let log = NodeLog(node: "bench", lowest: .warning) {
             CoordinatorBench.write($0, to: .standardError())
         }
+        let timing: NodeTiming
+        do { timing = try NodeTiming() } catch {
+            preconditionFailure("the default spans of a node: \(error)")
+        }
         let runner = NodeRunner(
-            Node(bench.cluster, Node.Options(name: "bench", host: "bench"), log: log))
+            Node.Clients(bench.cluster.configuration),
+            Node.Options(name: "bench", host: "bench", timing: timing), log: log)
         runner.start()
         return runner
     }
@@ -107,16 +112,20 @@ import Terminal
     private var hasEnded = false
     private var waiter: CheckedContinuation<Void, Never>?
 
-    init(_ node: Node) {
-        self.node = node
+    private let clients: Node.Clients
+
+    init(_ clients: Node.Clients, _ options: Node.Options, log: NodeLog) {
+        self.clients = clients
+        node = Node(clients, options, log: log)
     }
 
     func start() {
         spawn {
-            do throws(ServiceError) { try await self.node.run() } catch {
+            do throws(ServiceError) { _ = try await self.node.run() } catch {
                 CoordinatorBench.write(
                     "coordinator-bench: the node ended: \(error)\n", to: .standardError())
             }
+            await self.clients.close()
             self.hasEnded = true
             self.waiter?.resume()
         }

@@ -110,7 +110,28 @@ enum ProgramModel {
                 Option(
                     "lease", .value(.span), valueName: "SPAN", default: "3s",
                     environment: ["COORDINATOR_LEASE"],
-                    help: "how long a silent node keeps its work"),
+                    help: "how long a silent leader keeps the lead"),
+                Option(
+                    "renew-interval", .value(.span), valueName: "SPAN",
+                    environment: ["COORDINATOR_RENEW_INTERVAL"],
+                    help: "how often a leader renews; default a quarter of the lease"),
+                Option(
+                    "node-ttl", .value(.span), valueName: "SPAN",
+                    environment: ["COORDINATOR_NODE_TTL"],
+                    help: "how long a silent node keeps its shards; default the lease, at least 1s"
+                ),
+                Option(
+                    "heartbeat-interval", .value(.span), valueName: "SPAN",
+                    environment: ["COORDINATOR_HEARTBEAT_INTERVAL"],
+                    help: "how often a node reports; default 1s, at most a third of --node-ttl"),
+                Option(
+                    "hold-down", .value(.span), valueName: "SPAN", default: "2s",
+                    environment: ["COORDINATOR_HOLD_DOWN"],
+                    help: "how long a node that was lost waits for shards"),
+                Option(
+                    "drain-timeout", .value(.span), valueName: "SPAN", default: "20s",
+                    environment: ["COORDINATOR_DRAIN_TIMEOUT"],
+                    help: "how long a node that stops waits for others to take its shards"),
                 Option(
                     "log-level", .value(.choice(["debug", "info", "warning", "error"])),
                     valueName: "LEVEL", default: "info", environment: ["COORDINATOR_LOG_LEVEL"],

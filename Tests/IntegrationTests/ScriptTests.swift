@@ -159,10 +159,10 @@ extension ServerSuites {
             throw Trouble("seed \(seed): a greater token was refused")
         }
         if let old = tokens.last {
-            guard case .fenced(by: token.text) = try await call(old, effort: 9) else {
+            guard case .fenced(by: token) = try await call(old, effort: 9) else {
                 throw Trouble("seed \(seed): the old owner was not fenced")
             }
-            guard case .refused(by: token.text) = try await client.claim(old, owner: "old") else {
+            guard case .refused(by: token) = try await client.claim(old, owner: "old") else {
                 throw Trouble("seed \(seed): a smaller token was not refused")
             }
         }
@@ -173,7 +173,10 @@ extension ServerSuites {
         var sources = MessagePackWriter()
         sources.array(1)
         sources.text(Self.source)
-        return try await client.rotate(token, waitsFor: sources.bytes, effort: effort)
+        var paused = MessagePackWriter()
+        paused.array(0)
+        return try await client.rotate(
+            token, waitsFor: sources.bytes, effort: effort, paused: paused.bytes)
     }
 
     /// - Returns: whether there was something to do.
@@ -186,7 +189,7 @@ extension ServerSuites {
             guard step.faults == 0 else { throw Trouble("seed \(seed): \(step.fault)") }
             return true
         case .idle: return false
-        case .fenced(let other): throw Trouble("seed \(seed): fenced by \(other)")
+        case .fenced(let other): throw Trouble("seed \(seed): fenced by \(other?.text ?? "nobody")")
         }
     }
 

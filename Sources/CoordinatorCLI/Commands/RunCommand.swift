@@ -1,3 +1,4 @@
+import CoordinatorCore
 import CoordinatorService
 import EventLoop
 import Glibc
@@ -6,21 +7,11 @@ import Terminal
 
 /// `coordinator run`: one node.
 @LoopActor enum RunCommand {
-    /// A lease that Redis and a busy machine can keep; below, healthy nodes would lose it.
-    private static let shortestLease: Duration = .milliseconds(200)
-    private static let longestLease: Duration = .seconds(600)
-
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let arguments = context.arguments
         var options = Node.Options(
-            name: try nodeName(arguments.text("node-name") ?? hostName()), host: hostName())
-        options.lease = arguments.requiredSpan("lease")
-        guard (shortestLease...longestLease).contains(options.lease) else {
-            throw CommandError(
-                .configuration,
-                "--lease must be from 200ms to 10m: it is how long a dead node's work "
-                    + "waits, and a shorter one is lost whenever Redis or the node is busy")
-        }
+            name: try nodeName(arguments.text("node-name") ?? hostName()), host: hostName(),
+            timing: try timing(context))
         if arguments.flag("init") {
             options.settings = try SettingsArguments.read(context)
             options.sources = try SettingsArguments.sources(context)
@@ -31,13 +22,37 @@ import Terminal
             errors.write(line)
             errors.flush()
         }
-        let cluster = context.cluster(try context.checkedConfiguration())
-        cluster.onEvent = { log.event(.info, "redis", [("what", "\($0)")]) }
-        let node = Node(cluster, options, log: log)
+        let clients = Node.Clients(try context.checkedConfiguration())
+        clients.observe { log.event(.info, "redis", [("what", "\($0)")]) }
+        let node = Node(clients, options, log: log)
         let signals = watch(node, log)
         defer { for signal in signals { signal.close() } }
-        try await context.service { () async throws(ServiceError) in try await node.run() }
-        return .done
+        let reason: FinishReason?
+        do throws(ServiceError) { reason = try await node.run() } catch {
+            await clients.close()
+            throw CommandError(error)
+        }
+        await clients.close()
+        switch reason {
+        case .stopped, nil: return .done
+        case .superseded:
+            throw CommandError(.unexpected, "this node ended: \(FinishReason.superseded.sentence)")
+        case .drainTimedOut: return .done
+        }
+    }
+
+    private static func timing(_ context: CommandContext) throws(CommandError) -> NodeTiming {
+        let arguments = context.arguments
+        do throws(NodeTimingError) {
+            return try NodeTiming(
+                lease: arguments.requiredSpan("lease"), renew: arguments.span("renew-interval"),
+                heartbeat: arguments.span("heartbeat-interval"),
+                nodeTTL: arguments.span("node-ttl"),
+                holdDown: arguments.requiredSpan("hold-down"),
+                drainTimeout: arguments.requiredSpan("drain-timeout"))
+        } catch {
+            throw CommandError(.configuration, "\(error)")
+        }
     }
 
     /// The first signal ends the node in an orderly way, a second one at once.

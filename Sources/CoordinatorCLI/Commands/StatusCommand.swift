@@ -57,8 +57,9 @@ enum StatusJSON {
 
     private static func node(_ node: NodeRecord, _ report: StatusReport) -> JSONValue {
         .object([
-            .init("node", .string(node.node)), .init("host", .string(node.host)),
-            .init("role", .string(node.role)), .init("state", .string(report.state(of: node))),
+            .init("node", .string(node.id.text)), .init("host", .string(node.host)),
+            .init("role", .string(node.role)),
+            .init("state", .string(node.state(now: report.survey.now))),
             .init("shards", .integer(Int64(node.shards))), .init("version", .string(node.version)),
             .init("heartbeatAt", .string(ISO8601Text.text(node.heartbeatAt))),
         ])
@@ -66,11 +67,13 @@ enum StatusJSON {
 
     private static func shardMap(_ report: StatusReport) -> JSONValue {
         .object([
-            .init("version", .optional(report.survey.started.compactMap(\.token).max()?.text)),
+            .init("version", .optional(report.ownership.version?.text)),
             .init("shards", .integer(Int64(report.survey.states.count))),
-            .init("owned", .integer(Int64(report.owned))),
-            .init("orphaned", .array(report.orphaned.map { .integer(Int64($0.rawValue)) })),
-            .init("moving", .array([])),
+            .init("owned", .integer(Int64(report.ownership.owned))),
+            .init(
+                "orphaned", .array(report.ownership.orphaned.map { .integer(Int64($0.rawValue)) })),
+            .init(
+                "moving", .array(report.ownership.moving.map { .integer(Int64($0.rawValue)) })),
         ])
     }
 
@@ -138,7 +141,7 @@ enum StatusTables {
             TableColumn("LEASE LEFT"), TableColumn("SHARDS OWNED", .trailing),
             TableColumn("TERM", isWideOnly: true),
         ])
-        let owned = "\(report.owned)/\(report.survey.states.count)"
+        let owned = "\(report.ownership.owned)/\(report.survey.states.count)"
         if let leader = report.leader {
             table.append([
                 TableCell(leader.node),
@@ -163,9 +166,9 @@ enum StatusTables {
             TableColumn("VERSION"), TableColumn("HEARTBEAT"),
         ])
         for node in report.nodes {
-            let state = report.state(of: node)
+            let state = node.state(now: report.survey.now)
             table.append([
-                TableCell(node.node), TableCell(node.host), TableCell(node.role),
+                TableCell(node.id.text), TableCell(node.host), TableCell(node.role),
                 TableCell(state, tone: state == "ready" ? .plain : .bad),
                 .number(Int64(node.shards)), TableCell(node.version),
                 TableCell(NumberText.relative(node.heartbeatAt, now: report.survey.now)),

@@ -94,10 +94,17 @@ public enum RedisKeys {
     public static let settings = "K:SETTINGS::{\(controlTag)}::"
     /// The deployment's sources.
     public static let sources = "H:SOURCES::{\(controlTag)}::"
-    /// What happened, and why: elections, maps, runs.
+    /// What happened, and why: elections, maps, runs. Who waits for something waits for an entry
+    /// here.
     public static let audit = "ST:AUDIT::{\(controlTag)}::"
     /// The leader's lock.
     public static let lease = "K:LEASE::{\(controlTag)}::"
+    /// The shard map.
+    public static let map = "H:MAP::{\(controlTag)}::"
+    /// What operators asked for.
+    public static let orders = "H:ORDERS::{\(controlTag)}::"
+    /// How far the runs of each tier are, as the leader saw it.
+    public static let runs = "H:RUNS::{\(controlTag)}::"
     /// The nodes.
     public static let nodes = "H:NODES::{\(controlTag)}::"
     /// The guard key of the control slot.

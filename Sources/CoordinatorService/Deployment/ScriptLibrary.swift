@@ -15,11 +15,23 @@ enum ScriptLibrary {
     static let read = make("read", PackageResources.read_lua)
     static let look = make("look", PackageResources.look_lua)
     static let trim = make("trim", PackageResources.trim_lua)
-    static let lease = make("lease", PackageResources.lease_lua)
-    static let all = [claim, apply, rotate, read, trim, lease]
+    static let lease = make("lease", PackageResources.lease_lua, evenWithoutMemory: true)
+    static let heartbeat = make(
+        "heartbeat", PackageResources.heartbeat_lua, evenWithoutMemory: true)
+    static let publish = make("publish", PackageResources.publish_lua, evenWithoutMemory: true)
+    static let record = make("record", PackageResources.record_lua, evenWithoutMemory: true)
+    static let order = make("order", PackageResources.order_lua, evenWithoutMemory: true)
+    static let all = [
+        claim, apply, rotate, read, look, trim, lease, heartbeat, publish, record, order,
+    ]
 
-    private static func make(_ name: String, _ body: [UInt8]) -> RedisScript {
-        RedisScript(
-            name: name, source: Array("#!lua\n".utf8) + PackageResources.prelude_lua + body)
+    /// - Parameter evenWithoutMemory: the script writes next to nothing, and without it nobody
+    ///   could lead until somebody has made room.
+    private static func make(
+        _ name: String, _ body: [UInt8], evenWithoutMemory: Bool = false
+    ) -> RedisScript {
+        let first = evenWithoutMemory ? "#!lua flags=allow-oom\n" : "#!lua\n"
+        return RedisScript(
+            name: name, source: Array(first.utf8) + PackageResources.prelude_lua + body)
     }
 }

@@ -7,13 +7,16 @@ import RedisClient
 /// - Thread: loop only.
 @LoopActor struct ShardClient {
     let deployment: Deployment
+    let cluster: RedisCluster
     let shard: ShardID
     let tag: String
     let slot: HashSlot
     private let keys: [String]
 
-    init(_ deployment: Deployment, _ shard: ShardID) {
+    /// - Parameter cluster: the client to use; the deployment's own unless given.
+    init(_ deployment: Deployment, _ shard: ShardID, through cluster: RedisCluster? = nil) {
         self.deployment = deployment
+        self.cluster = cluster ?? deployment.cluster
         self.shard = shard
         tag = deployment.layout.tag(of: shard)
         keys = [RedisKeys.shardState(tag), RedisKeys.guardKey(tag)]
@@ -22,13 +25,20 @@ import RedisClient
 
     /// What the slot says, all of it from one moment.
     func state() async throws(ServiceError) -> ShardState {
-        let reply = try await deployment.cluster.ask(["HGETALL", .init(keys[0])], slot: slot)
+        let reply = try await cluster.ask(["HGETALL", .init(keys[0])], slot: slot)
         return ShardState(shard: shard, fields: (reply.items ?? [])[...])
+    }
+
+    /// The token that the slot holds; nil before the first claim.
+    func token() async throws(ServiceError) -> FencingToken? {
+        let reply = try await cluster.ask(
+            ["HGET", .init(keys[0]), "token"], slot: slot, timeout: ControlClient.timeout)
+        return reply.text.flatMap { FencingToken($0) }
     }
 
     /// The last id of a source whose effects the shard holds; zero when it holds none.
     func watermark(of source: String) async throws(ServiceError) -> StreamID {
-        let reply = try await deployment.cluster.ask(
+        let reply = try await cluster.ask(
             ["HGET", .init(keys[0]), .init("wm:\(source)")], slot: slot)
         guard let text = reply.text else { return .zero }
         guard let watermark = StreamID(text) else {
@@ -41,7 +51,7 @@ import RedisClient
     func pipeline(_ commands: [RedisCommand]) async throws(ServiceError) -> [RedisValue] {
         guard !commands.isEmpty else { return [] }
         do throws(RedisError) {
-            let replies = try await deployment.cluster.pipeline(commands, slot: slot)
+            let replies = try await cluster.pipeline(commands, slot: slot)
             for reply in replies {
                 guard let error = reply.serverError else { continue }
                 throw RedisError.server(code: error.code, message: error.message, endpoint: keys[0])
@@ -54,7 +64,7 @@ import RedisClient
 
     enum Claim {
         case held(ShardState)
-        case refused(by: String)
+        case refused(by: FencingToken)
     }
 
     /// Claims the shard with a token.
@@ -70,7 +80,11 @@ import RedisClient
         let items = reply.items ?? []
         switch items.first?.text {
         case "OK": return .held(ShardState(shard: shard, fields: items.dropFirst()))
-        case "REFUSED": return .refused(by: items.dropFirst().first?.text ?? "")
+        case "REFUSED":
+            guard let token = items.dropFirst().first?.text.flatMap({ FencingToken($0) }) else {
+                throw unexpected(reply)
+            }
+            return .refused(by: token)
         case "SETTINGS": throw .otherSettings(shard: shard)
         default: throw unexpected(reply)
         }
@@ -114,8 +128,8 @@ import RedisClient
         /// A window was finished, is open still, or none is due.
         case done(Step)
         case open(Step)
-        case idle(nextDue: Int64)
-        case fenced(by: String)
+        case idle(nextDue: Int64, [NodeRecord.Progress])
+        case fenced(by: FencingToken?)
     }
 
     struct Step {
@@ -124,13 +138,15 @@ import RedisClient
         let merged: Int64
         let faults: Int64
         let fault: String
+        /// By merged tier.
+        let progress: [NodeRecord.Progress]
     }
 
     /// One step of rotation.
     ///
     /// - Parameter waitsFor: packed list of the sources whose watermarks hold rotation back.
     func rotate(
-        _ token: FencingToken, waitsFor sources: [UInt8], effort: Int
+        _ token: FencingToken, waitsFor sources: [UInt8], effort: Int, paused: [UInt8]
     ) async throws(ServiceError) -> Rotated {
         let reply = try await run(
             ScriptLibrary.rotate,
@@ -138,19 +154,24 @@ import RedisClient
                 .init(tag), .init(token.text), .init(deployment.stamp),
                 .init(deployment.packedLadder), .init(deployment.packedSeries),
                 .init(deployment.settings.graceMilliseconds), .init(sources),
-                .init(Int64(effort)),
+                .init(Int64(effort)), .init(paused),
             ])
         let items = reply.items ?? []
         guard let kind = items.first?.text, items.count >= 2 else { throw unexpected(reply) }
-        if kind == "FENCED" { return .fenced(by: items[1].text ?? "") }
+        if kind == "FENCED" { return .fenced(by: items[1].text.flatMap { FencingToken($0) }) }
         if kind == "SETTINGS" { throw .otherSettings(shard: shard) }
-        guard items.count == 7, let due = items[6].text.flatMap(Int64.init) else {
-            throw unexpected(reply)
+        guard items.count == 8, let due = items[6].text.flatMap(Int64.init),
+            let places = items[7].items?.compactMap({ $0.text.flatMap(Int64.init) }),
+            places.count == (deployment.ladder.tiers.count - 1) * 2
+        else { throw unexpected(reply) }
+        let progress = stride(from: 0, to: places.count, by: 2).map {
+            NodeRecord.Progress(sealedTo: places[$0], doneTo: places[$0 + 1])
         }
-        if kind == "IDLE" { return .idle(nextDue: due) }
+        if kind == "IDLE" { return .idle(nextDue: due, progress) }
         let step = Step(
             tier: Int(items[1].int ?? 0) - 1, window: items[2].text.flatMap(Int64.init) ?? 0,
-            merged: items[3].int ?? 0, faults: items[4].int ?? 0, fault: items[5].text ?? "")
+            merged: items[3].int ?? 0, faults: items[4].int ?? 0, fault: items[5].text ?? "",
+            progress: progress)
         return kind == "DONE" ? .done(step) : .open(step)
     }
 
@@ -158,7 +179,7 @@ import RedisClient
         _ script: RedisScript, _ arguments: [RedisArgument]
     ) async throws(ServiceError) -> RedisValue {
         do throws(RedisError) {
-            return try await deployment.cluster.run(
+            return try await cluster.run(
                 script, keys: keys, arguments: arguments, slot: slot)
         } catch {
             throw .redis(error)

@@ -18,8 +18,12 @@ public import RedisClient
     public func all() async throws(ServiceError) -> [SourceRecord] {
         let reply = try await cluster.ask(
             ["HGETALL", .init(RedisKeys.sources)], slot: Deployment.controlSlot)
+        return try Self.records(reply.items ?? [])
+    }
+
+    /// The records of a reply of HGETALL, by key.
+    static func records(_ items: [RedisValue]) throws(ServiceError) -> [SourceRecord] {
         var records: [SourceRecord] = []
-        let items = reply.items ?? []
         for index in stride(from: 1, to: items.count, by: 2) {
             guard case .string(let bytes) = items[index] else { continue }
             do {

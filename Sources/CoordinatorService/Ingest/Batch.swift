@@ -118,8 +118,25 @@ final class Batch {
         visited.removeAll(keepingCapacity: true)
     }
 
-    func noteVisited(_ record: Int32) {
-        visited.append(record)
+    /// Notes the first visit of a record in this batch, and what its document will cost.
+    @inline(__always)
+    func noteVisited(_ number: Int32, _ record: RecordBook.Record, _ book: RecordBook) {
+        visited.append(number)
+        charge(
+            Int(record.shard), record.isKnown ? BatchLimits.visitCost : BatchLimits.documentCost)
+        if record.section >= 0 {
+            charge(Int(book.records[Int(record.section)].shard), BatchLimits.childCost)
+        }
+        if record.website >= 0 {
+            charge(Int(book.records[Int(record.website)].shard), BatchLimits.childCost)
+        }
+    }
+
+    /// How many entries more can be read before a shard would be kept busy for too long, judged by
+    /// those so far.
+    func room(costPerEntry known: Int) -> Int {
+        let each = max(1, entries > 0 ? highestCost / entries : known)
+        return (BatchLimits.busiestShardCost - highestCost) / each
     }
 
     /// Time to send: a shard would be kept busy for too long, or memory would grow.
@@ -146,6 +163,14 @@ enum BatchLimits {
     static let lateRecordCost = 8_000
     /// One more element of a PFADD, unpacked and hashed.
     static let deviceCost = 40
+    /// A ZADD of a visit that waits for its document.
+    static let visitCost = 200
+    /// A ZADD into a parent's list of its newest.
+    static let childCost = 200
+    /// JSON.SET of a new document under its search index: measured 60–170 µs.
+    static let documentCost = 10_000
+    /// What an entry is taken to cost before one was seen: a new page in a deployment of one shard.
+    static let costliestEntry = 15_000
     /// An XADD with some fields.
     static let deadLetterCost = 1_500
     /// The read-ahead of one batch stays some megabytes.

@@ -99,7 +99,7 @@ final class Intake {
             defer { record.visited = max(record.visited, time) }
             return record.visited < 0
         }
-        if isFirst { batch.noteVisited(number) }
+        if isFirst { batch.noteVisited(number, book.records[Int(number)], book) }
     }
 
     /// Forgets what a batch noted in the book; once it is encoded or given up, and before another

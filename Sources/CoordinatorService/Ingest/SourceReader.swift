@@ -12,8 +12,10 @@ import RedisClient
 /// - Not guaranteed: that this is the only reader. Two may run; the compare-and-set counts once.
 /// - Thread: loop only.
 @LoopActor final class SourceReader {
-    /// Entries asked for at a time: the reply stays below 256 KB.
+    /// Entries asked for at a time: the reply stays below 256 KB. Fewer where each is costly: a
+    /// batch ends between two chunks only.
     static let chunk = 1_000
+    static let smallestChunk = 32
     /// Untouched shards follow this closely, so that rotation does not wait for them.
     static let advanceEvery: Duration = .seconds(1)
     /// How long a quiet source is left alone.
@@ -33,6 +35,7 @@ import RedisClient
     private var behind: [Int: Lagging] = [:]
     private var lastAdvance: MonotonicInstant
     private var isQuiet = false
+    private var costPerEntry = BatchLimits.costliestEntry
     private var isStopping = false
     private var floor: Int64 { record.kind == .import ? record.startedAt : 0 }
 
@@ -174,12 +177,17 @@ import RedisClient
         return loopNow() - lastAdvance >= Self.advanceEvery
     }
 
+    private func nextChunk(of batch: Batch) -> Int {
+        min(Self.chunk, max(Self.smallestChunk, batch.room(costPerEntry: costPerEntry)))
+    }
+
     /// Reads until the batch is full or nothing is left, and makes sure of what was read.
     private func fill(_ batch: Batch) async throws(ServiceError) {
         var more = !isQuiet
         while more, !batch.isFull, !isStopping {
-            let read = try await stream.chunk(after: batch.through, through: nil, count: Self.chunk)
-            {
+            let read = try await stream.chunk(
+                after: batch.through, through: nil, count: nextChunk(of: batch)
+            ) {
                 self.intake.take($0, $1, into: batch)
             }
             batch.through = read.last ?? batch.through
@@ -191,6 +199,7 @@ import RedisClient
             self.intake.take($0, $1, into: batch)
         }
         batch.through = max(batch.through, end.position)
+        if !batch.isEmpty { costPerEntry = batch.highestCost / batch.entries }
         isExhausted = isEnd && end.isEnd
         isQuiet = isExhausted && batch.isEmpty
         if !batch.isEmpty { hasRead = true }
@@ -325,7 +334,7 @@ import RedisClient
         var more = lowest < position
         while more, !batch.isFull {
             let read = try await stream.chunk(
-                after: batch.through, through: position, count: Self.chunk
+                after: batch.through, through: position, count: nextChunk(of: batch)
             ) {
                 self.intake.take($0, $1, into: batch)
             }

@@ -2,8 +2,10 @@ public import CoordinatorCore
 public import EventLoop
 public import RedisClient
 
-/// One `coordinator run` process: waits for the lease, works while it holds it, and stops by
-/// itself.
+/// One `coordinator run` process: the shell around `NodeCore`.
+///
+/// It turns replies, signals and time into events, and carries the core's directives out. What is
+/// decided is decided in the core; what is true is in the shards' slots.
 ///
 /// - Thread: loop only.
 @LoopActor public final class Node {
@@ -11,93 +13,202 @@ public import RedisClient
     public struct Options: Sendable {
         public var name: String
         public var host: String
-        public var lease: Duration = .seconds(3)
+        public var timing: NodeTiming
+        /// Its capacity, relative to that of others.
+        public var weight = 1
         /// Settings to write when Redis holds none (`--init`).
         public var settings: DeploymentSettings?
         public var sources: [String] = []
 
-        /// Options with the documented defaults.
-        public init(name: String, host: String) {
+        /// Options of a node.
+        public init(name: String, host: String, timing: NodeTiming) {
             self.name = name
             self.host = host
+            self.timing = timing
         }
     }
 
-    private let cluster: RedisCluster
-    private let options: Options
-    private let log: NodeLog
+    /// The clients of a node: bulk work never delays a renewal, and neither waits for the one that
+    /// waits for news.
+    public struct Clients {
+        let work: RedisCluster
+        let control: RedisCluster
+        let watch: RedisCluster
+
+        /// Three clients of one cluster; the caller closes them.
+        @LoopActor public init(_ configuration: RedisConfiguration) {
+            work = RedisCluster(configuration)
+            control = RedisCluster(configuration)
+            var waiting = configuration
+            waiting.limits = HistoryWatch.limits
+            watch = RedisCluster(waiting)
+        }
+
+        /// Calls this for each transition of the client that does the work.
+        @LoopActor public func observe(_ body: @escaping @LoopActor (RedisClientEvent) -> Void) {
+            work.onEvent = body
+        }
+
+        /// Closes all three.
+        @LoopActor public func close() async {
+            await watch.close()
+            await control.close()
+            await work.close()
+        }
+    }
+
+    let clients: Clients
+    let options: Options
+    let log: NodeLog
+    let control: ControlClient
+    /// Name and incarnation: a node started twice with one name is two nodes.
+    public let id: NodeID
     private let nonce: String
-    private var office: Office?
     private var isStopping = false
     private var nap: LoopNap?
 
-    /// A node that has not begun; the cluster stays the caller's.
-    public init(_ cluster: RedisCluster, _ options: Options, log: NodeLog) {
-        self.cluster = cluster
+    private var core: NodeCore?
+    private var waiting: [NodeEvent] = []
+    private var isStepping = false
+    private var timer: LoopTimer?
+    private(set) var deployment: Deployment?
+    private(set) var shards: [ShardClient] = []
+    private(set) var workplace: Workplace?
+    var runs = RunTracker()
+    var states: [ShardID: ShardState] = [:]
+    private let ended = LoopNap()
+    private var outcome: FinishReason?
+    private var failure: ServiceError?
+
+    /// A node that has not begun; the clients stay the caller's.
+    public init(_ clients: Clients, _ options: Options, log: NodeLog) {
+        self.clients = clients
         self.options = options
         self.log = log
         nonce = Self.randomNonce()
+        id = NodeID(name: options.name, nonce: nonce)
+        control = ControlClient(clients.control, node: id, nonce: nonce, timing: options.timing)
     }
 
-    /// Name and incarnation: a node started twice with one name is two nodes.
-    public var id: String { "\(options.name)/\(nonce.prefix(8))" }
-
-    /// Ends the work in an orderly way: no new work, what is in flight ends, the lease is given
-    /// back.
+    /// Ends the work in an orderly way: leadership given back, shards handed over, name taken off.
     public func stop() {
         isStopping = true
-        office?.stop()
         nap?.wake()
+        tell(.stopRequested)
     }
 
     /// Works until stopped. Redis being away is no reason to exit.
     ///
+    /// - Returns: why it ended; nil when it was stopped before it began.
     /// - Errors: only what no waiting mends: other settings, unreadable settings, wrong password.
-    public func run() async throws(ServiceError) {
-        log.event(.info, "started", [("id", id), ("version", Version.text)])
-        guard let deployment = try await findDeployment() else { return }
-        let lease = Lease(cluster: cluster, node: id, nonce: nonce, duration: options.lease)
-        var above: FencingToken?
-        var pause = Backoff()
-        while !isStopping {
-            do throws(ServiceError) {
-                let sentAt = loopNow()
-                switch try await lease.grant(above: above) {
-                case .others(let holder):
-                    log.change("standby", "lease", holder?.node ?? "nobody", level: .info)
-                    await sleep(
-                        .milliseconds(holder?.remainingMilliseconds ?? 100)
-                            * Double.random(in: 1...1.1))
-                case .mine(let held):
-                    pause.reset()
-                    above = try await work(deployment, lease, held, grantedAt: sentAt)
-                }
-            } catch {
-                guard Self.isPassing(error) else { throw error }
-                log.change("redis", "lease", "\(error)")
-                await sleep(pause.next())
-            }
+    public func run() async throws(ServiceError) -> FinishReason? {
+        log.event(.info, "started", [("id", id.text), ("version", Version.text)])
+        guard let deployment = try await findDeployment() else {
+            log.event(.info, "stopped", [("id", id.text)])
+            return nil
         }
-        log.event(.info, "stopped", [("id", id)])
+        begin(deployment)
+        let watch = HistoryWatch(clients.watch)
+        spawn { await self.watchLoop(watch) }
+        while outcome == nil, failure == nil { await ended.sleep(.seconds(3_600)) }
+        timer?.close()
+        await workplace?.stop()
+        if let failure { throw failure }
+        log.event(.info, "stopped", [("id", id.text)])
+        return outcome
     }
 
-    /// Works under one term. Returns the token to be above when a shard was found held by a greater
-    /// one.
-    private func work(
-        _ deployment: Deployment, _ lease: Lease, _ held: Lease.Held, grantedAt: MonotonicInstant
-    ) async throws(ServiceError) -> FencingToken? {
-        log.event(.info, "elected", [("token", held.token.text)])
-        let office = Office(
-            deployment, lease, held.token, node: id, host: options.host, log: log,
-            grantedAt: grantedAt)
-        self.office = office
-        defer { self.office = nil }
-        if isStopping { office.stop() }
-        let outcome = await office.run()
-        log.event(.info, "stepped-down", [("reason", outcome.reason)])
-        if let fatal = outcome.error, !Self.isPassing(fatal) { throw fatal }
-        return outcome.greaterToken
+    // MARK: The core's events and directives
+
+    private func begin(_ deployment: Deployment) {
+        self.deployment = deployment
+        shards = deployment.layout.shards.map {
+            ShardClient(deployment, $0, through: clients.control)
+        }
+        let workplace = Workplace(
+            deployment, clients: deployment.layout.shards.map { ShardClient(deployment, $0) },
+            log: log,
+            reports: Workplace.Reports(
+                fenced: { [weak self] shard, shown, by in
+                    self?.tell(.shardFenced(shard, shown: shown, by: by))
+                }, emptied: { [weak self] shard in self?.restore(shard) }))
+        self.workplace = workplace
+        workplace.start()
+        core = NodeCore(
+            id: id, timing: options.timing, shardCount: deployment.layout.count,
+            seed: UInt64.random(in: .min ... .max), now: loopNow())
+        timer = LoopTimer { [weak self] in self?.tell(.timePassed) }
+        tell(isStopping ? .stopRequested : .timePassed)
     }
+
+    /// Tells the core a fact, and carries out what it says. An event that comes up meanwhile waits.
+    func tell(_ event: NodeEvent) {
+        waiting.append(event)
+        guard !isStepping, core != nil, outcome == nil, failure == nil else { return }
+        isStepping = true
+        defer { isStepping = false }
+        while !waiting.isEmpty {
+            let next = waiting.removeFirst()
+            for directive in core?.step(next, now: loopNow()) ?? [] { carryOut(directive) }
+        }
+        guard outcome == nil, failure == nil, let core else { return }
+        let now = loopNow()
+        timer?.start(after: core.nextDeadline(after: now) - now)
+    }
+
+    /// The map as the core knows it.
+    var map: ShardMap? { core?.map }
+
+    /// Ends the node, because no waiting mends this.
+    func fail(_ error: ServiceError) {
+        guard failure == nil else { return }
+        failure = error
+        ended.wake()
+    }
+
+    func finish(_ reason: FinishReason) {
+        outcome = reason
+        if reason != .stopped {
+            log.event(.error, "ended", [("reason", reason.sentence)])
+        }
+        ended.wake()
+    }
+
+    /// A shard without state is started again for whoever the map names.
+    private func restore(_ shard: ShardID) {
+        guard let entry = map?.entries[shard.rawValue], let owner = entry.owner else { return }
+        guard owner != id else { return tell(.shardEmptied(shard)) }
+        let client = shards[shard.rawValue]
+        let log = log
+        spawn {
+            do throws(ServiceError) {
+                _ = try await client.claim(entry.token, owner: owner.text)
+            } catch {
+                log.change("claim", "shard \(shard)", "\(error)")
+            }
+        }
+    }
+
+    private func watchLoop(_ watch: HistoryWatch) async {
+        var pause = Backoff()
+        while outcome == nil, failure == nil {
+            do throws(ServiceError) {
+                let entries = try await watch.next().filter { $0.subject != id.text }
+                pause.reset()
+                if entries.contains(where: { $0.kind == .steppedDown }) {
+                    tell(.leaseFreed)
+                } else if entries.contains(where: { $0.kind.concernsNodes }) {
+                    tell(.woken)
+                }
+            } catch {
+                guard outcome == nil, failure == nil else { return }
+                log.change("watch", "history", "\(error)")
+                do { try await loopSleep(pause.next()) } catch { return }
+            }
+        }
+    }
+
+    // MARK: Before the first step
 
     private func findDeployment() async throws(ServiceError) -> Deployment? {
         var pause = Backoff()
@@ -105,29 +216,17 @@ public import RedisClient
             do throws(ServiceError) {
                 if let settings = options.settings {
                     let written = try await Deployment.initialise(
-                        cluster, settings, sources: options.sources)
+                        clients.work, settings, sources: options.sources)
                     if written { log.event(.info, "initialised") }
                 }
-                return try await Deployment(cluster)
+                return try await Deployment(clients.work)
             } catch {
-                guard Self.isPassing(error) else { throw error }
+                guard error.isPassing else { throw error }
                 log.change("waiting", "deployment", "\(error)")
                 await sleep(pause.next())
             }
         }
         return nil
-    }
-
-    private static func isPassing(_ error: ServiceError) -> Bool {
-        switch error {
-        case .notInitialised, .fenced, .timedOut: true
-        case .redis(let error):
-            switch error {
-            case .authentication, .permission, .configuration: false
-            default: true
-            }
-        case .settings, .settingsDiffer, .unreadable, .otherSettings, .question: false
-        }
     }
 
     private func sleep(_ duration: Duration) async {
@@ -141,5 +240,43 @@ public import RedisClient
     private static func randomNonce() -> String {
         let text = String(UInt64.random(in: .min ... .max), radix: 16)
         return String(repeating: "0", count: FencingToken.nonceLength - text.count) + text
+    }
+}
+
+extension HistoryEntry.Kind {
+    /// Whether a node has to look when this happened.
+    fileprivate var concernsNodes: Bool {
+        switch self {
+        case .joined, .left, .map, .order: true
+        case .elected, .expired, .run, .steppedDown: false
+        }
+    }
+}
+
+extension FinishReason {
+    /// For people: what happened, and what to do about it.
+    public var sentence: String {
+        switch self {
+        case .stopped: "stopped in an orderly way"
+        case .drainTimedOut:
+            "others did not take all shards in time: they are claimed when this node is missed"
+        case .superseded:
+            "a newer start of the same name took its place: give each node a name of its own"
+        }
+    }
+}
+
+extension ServiceError {
+    /// Whether waiting may mend it.
+    var isPassing: Bool {
+        switch self {
+        case .notInitialised, .fenced, .timedOut: true
+        case .redis(let error):
+            switch error {
+            case .authentication, .permission, .configuration: false
+            default: true
+            }
+        case .settings, .settingsDiffer, .unreadable, .otherSettings, .question: false
+        }
     }
 }

@@ -2,8 +2,7 @@ import CoordinatorCore
 import EventLoop
 import RedisClient
 
-/// Rotates the shards that this node has claimed, each from its own state, one step after the
-/// other.
+/// Rotates the shards that this node works on, each from its own state, one step after the other.
 ///
 /// Which window, and whether it is due, is decided in the slot; here it is only asked often enough.
 ///
@@ -18,81 +17,118 @@ import RedisClient
     private static let efforts = 16...256
     private static let aimed: Duration = .milliseconds(4)
 
+    /// What this node knows of one shard that it works on.
+    private struct Place {
+        var token: FencingToken
+        /// The clock at which the shard may have work again, ms.
+        var nextDue: Int64 = 0
+        var effort = 64
+        /// By merged tier; empty before the first answer.
+        var progress: [NodeRecord.Progress] = []
+    }
+
     private let deployment: Deployment
     private let clients: [ShardClient]
-    private let token: FencingToken
     private let log: NodeLog
-    private let onFenced: @LoopActor (ShardID, String) -> Void
-    private var nextDue: [Int64]
-    private var efforts: [Int]
+    private let onFenced: @LoopActor (ShardID, FencingToken, FencingToken?) -> Void
+    private var places: [Int: Place] = [:]
     private var isStopping = false
+    private let nap = LoopNap()
 
     /// Sources that rotation waits for; nil while none of them may be passed.
     var waitsFor: [String]?
+    /// Tiers of which no window is sealed.
+    var pausedTiers: [String] = []
     /// The server's clock less the monotonic one, ms.
     var clockOffset: Int64 = 0
-    private(set) var stepsDone: Int64 = 0
     /// The end of the last window sealed of the first merged tier in any shard, ms.
     private(set) var sealedTo: Int64 = .min
 
     init(
-        _ deployment: Deployment, clients: [ShardClient], token: FencingToken, log: NodeLog,
-        onFenced: @escaping @LoopActor (ShardID, String) -> Void
+        _ deployment: Deployment, clients: [ShardClient], log: NodeLog,
+        onFenced: @escaping @LoopActor (ShardID, FencingToken, FencingToken?) -> Void
     ) {
         self.deployment = deployment
         self.clients = clients
-        self.token = token
         self.log = log
         self.onFenced = onFenced
-        nextDue = [Int64](repeating: 0, count: clients.count)
-        efforts = [Int](repeating: 64, count: clients.count)
+    }
+
+    /// Works on a shard with this token from now on.
+    func begin(_ shard: ShardID, _ token: FencingToken) {
+        var place = places[shard.rawValue] ?? Place(token: token)
+        place.token = token
+        place.nextDue = 0
+        places[shard.rawValue] = place
+        nap.wake()
+    }
+
+    /// Begins no other step on a shard.
+    func end(_ shard: ShardID) {
+        places[shard.rawValue] = nil
     }
 
     func stop() {
         isStopping = true
+        nap.wake()
     }
 
     func run() async {
         while !isStopping {
             await round()
             guard !isStopping else { return }
-            do { try await loopSleep(Self.tick) } catch { return }
+            await nap.sleep(Self.tick)
+        }
+    }
+
+    /// How far the shards are in each merged tier; nil before every one of them has been asked.
+    var progress: [NodeRecord.Progress]? {
+        guard !places.isEmpty, places.values.allSatisfy({ !$0.progress.isEmpty }) else {
+            return nil
+        }
+        return (0..<deployment.ladder.tiers.count - 1).map { tier in
+            NodeRecord.Progress(
+                sealedTo: places.values.map { $0.progress[tier].sealedTo }.max() ?? 0,
+                doneTo: places.values.map { $0.progress[tier].doneTo }.min() ?? 0)
         }
     }
 
     private func round() async {
         guard let waitsFor else { return }
         let now = Int64(loopNow().nanoseconds / 1_000_000) + clockOffset
-        let due = clients.indices.filter { nextDue[$0] <= now }
+        let due = places.filter { $0.value.nextDue <= now }.map(\.key).sorted()
         guard !due.isEmpty else { return }
-        var packed = MessagePackWriter()
-        packed.array(waitsFor.count)
-        for source in waitsFor { packed.text(source) }
-        let sources = packed.bytes
+        let sources = Self.packed(waitsFor)
+        let paused = Self.packed(pausedTiers)
         _ = await gather(due.count, limit: Self.concurrency) { [weak self] index in
-            await self?.rotate(due[index], sources)
+            await self?.rotate(due[index], sources, paused)
         }
     }
 
+    private static func packed(_ texts: [String]) -> [UInt8] {
+        var writer = MessagePackWriter()
+        writer.array(texts.count)
+        for text in texts { writer.text(text) }
+        return writer.bytes
+    }
+
     /// Takes one shard as far as it goes.
-    private func rotate(_ shard: Int, _ sources: [UInt8]) async {
-        while !isStopping {
+    private func rotate(_ shard: Int, _ sources: [UInt8], _ paused: [UInt8]) async {
+        while !isStopping, let place = places[shard] {
             let began = loopNow()
             do throws(ServiceError) {
                 let reply = try await clients[shard].rotate(
-                    token, waitsFor: sources, effort: efforts[shard])
+                    place.token, waitsFor: sources, effort: place.effort, paused: paused)
                 switch reply {
-                case .idle(let due):
-                    nextDue[shard] = due
-                    let length = deployment.ladder.tiers[1].lengthMilliseconds
-                    sealedTo = max(sealedTo, due - length - deployment.settings.graceMilliseconds)
+                case .idle(let due, let progress):
+                    note(progress, shard)
+                    places[shard]?.nextDue = due
                     return
-                case .done(let step):
-                    stepsDone += 1
-                    note(step, shard)
-                case .open(let step): note(step, shard)
+                case .done(let step), .open(let step):
+                    note(step.progress, shard)
+                    if step.faults > 0 { log.change("fault", "shard \(shard)", step.fault) }
                 case .fenced(let other):
-                    onFenced(clients[shard].shard, other)
+                    onFenced(clients[shard].shard, place.token, other)
                     return
                 }
                 adapt(shard, took: loopNow() - began)
@@ -104,15 +140,17 @@ import RedisClient
         }
     }
 
-    private func note(_ step: ShardClient.Step, _ shard: Int) {
-        if step.faults > 0 { log.change("fault", "shard \(shard)", step.fault) }
+    private func note(_ progress: [NodeRecord.Progress], _ shard: Int) {
+        places[shard]?.progress = progress
+        if let first = progress.first { sealedTo = max(sealedTo, first.sealedTo) }
     }
 
     private func adapt(_ shard: Int, took: Duration) {
+        guard let effort = places[shard]?.effort else { return }
         if took > Self.aimed * 2 {
-            efforts[shard] = max(Self.efforts.lowerBound, efforts[shard] / 2)
+            places[shard]?.effort = max(Self.efforts.lowerBound, effort / 2)
         } else if took < Self.aimed / 2 {
-            efforts[shard] = min(Self.efforts.upperBound, efforts[shard] * 2)
+            places[shard]?.effort = min(Self.efforts.upperBound, effort * 2)
         }
     }
 }

@@ -21,17 +21,11 @@ public struct StatusReport: Sendable {
     public let sources: [SourceReport]
     public let health: Health
 
-    /// Shards whose token is the leader's.
-    public let owned: Int
-    public let orphaned: [ShardID]
+    /// Who owns which shard, by the map and by the shards' own slots.
+    public let ownership: Ownership
 
     /// A tier later than this beyond its length and grace is worth a word.
     private static let tolerableLagMilliseconds: Int64 = 60_000
-
-    /// `ready`, or `lost` when it has not been heard of for its time to live.
-    public func state(of node: NodeRecord) -> String {
-        survey.now - node.heartbeatAt > NodeRecord.timeToLiveMilliseconds ? "lost" : "ready"
-    }
 
     /// Looks at everything once.
     @LoopActor public static func make(_ deployment: Deployment) async throws(ServiceError)
@@ -42,14 +36,20 @@ public struct StatusReport: Sendable {
         let nodes = try await deployment.nodes()
         let tiers = try await TierReport.all(deployment, survey)
         let sources = try await SourceReport.all(deployment, survey)
-        let orphaned = survey.states.enumerated().filter { _, state in
-            guard let state else { return false }
-            return leader == nil || state.token?.text != leader?.term
-        }.map { ShardID(rawValue: $0.offset) }
+        let ownership = Ownership(
+            try await deployment.shardMap(), survey, nodes: nodes)
         var reasons: [String] = []
         if leader == nil { reasons.append("no leader: start a node with `coordinator run`") }
-        if leader != nil, !orphaned.isEmpty {
-            reasons.append("\(orphaned.count) shards without an owner")
+        if !ownership.orphaned.isEmpty {
+            reasons.append("\(ownership.orphaned.count) shards without an owner")
+        }
+        if !ownership.moving.isEmpty {
+            reasons.append("\(ownership.moving.count) shards change hands")
+        }
+        let lost = nodes.count { $0.state(now: survey.now) == "lost" }
+        if lost > 0 { reasons.append("\(lost) \(lost == 1 ? "node" : "nodes") lost") }
+        for tier in try await deployment.orders().pausedTiers {
+            reasons.append("\(tier) is paused: `coordinator resume \(tier)`")
         }
         if survey.isPartial { reasons.append("some masters did not answer") }
         let grace = deployment.settings.graceMilliseconds
@@ -65,7 +65,7 @@ public struct StatusReport: Sendable {
             survey: survey, leader: leader, nodes: nodes, tiers: tiers, sources: sources,
             health: Health(
                 state: isDown ? .down : reasons.isEmpty ? .healthy : .degraded, reasons: reasons),
-            owned: leader == nil ? 0 : survey.started.count - orphaned.count, orphaned: orphaned)
+            ownership: ownership)
     }
 }
 

@@ -1,6 +1,5 @@
 public import CoordinatorCore
 import EventLoop
-import FoundationEssentials
 import RedisClient
 
 /// The state of all shards at about one moment, and who did not answer.
@@ -77,26 +76,40 @@ extension Deployment {
     /// The nodes that the deployment lists, the latest heartbeat first.
     public func nodes() async throws(ServiceError) -> [NodeRecord] {
         let reply = try await cluster.ask(
-            ["HVALS", .init(RedisKeys.nodes)], slot: Deployment.controlSlot)
-        var records: [NodeRecord] = []
-        for value in reply.items ?? [] {
-            guard let bytes = value.bytes else { continue }
-            do {
-                records.append(try JSONDecoder().decode(NodeRecord.self, from: Data(bytes)))
-            } catch {
-                throw .unreadable(key: RedisKeys.nodes, detail: "\(error)")
-            }
+            ["HGETALL", .init(RedisKeys.nodes)], slot: Deployment.controlSlot)
+        return try NodeRecord.all(reply.items ?? []).sorted {
+            $0.heartbeatAt > $1.heartbeatAt
         }
-        return records.sorted { $0.heartbeatAt > $1.heartbeatAt }
     }
 
     /// The holder of the lease, if there is one.
     public func leader() async throws(ServiceError) -> LeaderReport? {
-        guard let held = try await Lease.holder(cluster) else { return nil }
+        let replies: [RedisValue]
+        do throws(RedisError) {
+            replies = try await cluster.pipeline(
+                [
+                    RedisCommand("GET", .init(RedisKeys.lease), isRepeatable: true),
+                    RedisCommand("PTTL", .init(RedisKeys.lease), isRepeatable: true),
+                ], slot: Deployment.controlSlot)
+        } catch {
+            throw .redis(error)
+        }
+        guard replies.count == 2, let holder = replies[0].text.flatMap(LeaseAnswer.Holder.init)
+        else { return nil }
         return LeaderReport(
-            node: held.node, term: held.token.text,
-            since: Int64(clamping: held.token.microseconds / 1_000),
-            leaseRemainingMilliseconds: held.remainingMilliseconds)
+            node: holder.node.text, term: holder.token.text,
+            since: Int64(clamping: holder.token.microseconds / 1_000),
+            leaseRemainingMilliseconds: max(0, replies[1].int ?? 0))
+    }
+
+    /// The shard map in force; nil before the first one.
+    public func shardMap() async throws(ServiceError) -> ShardMap? {
+        let reply = try await cluster.ask(
+            ["HMGET", .init(RedisKeys.map), "version", "body"], slot: Deployment.controlSlot)
+        guard let items = reply.items, items.count == 2, let body = items[1].bytes,
+            let version = items[0].text.flatMap({ FencingToken($0) })
+        else { return nil }
+        return try ShardMapText.decode(body, version: version)
     }
 }
 

@@ -207,3 +207,30 @@ local function entries_after(stream, from, through, most, kept)
     end
     return entries, false
 end
+
+-- A token above `above` ('' = none): the cluster's epoch, the clock in µs and the holder's nonce, in fixed
+-- width, so that texts sort as tokens compare. A counter would be handed out twice by a failover that
+-- loses its last increment; neither epoch nor clock alone rises in every fault.
+local function mint(above, nonce)
+    local time = redis.call('TIME')
+    local epoch = string.match(redis.call('CLUSTER', 'INFO'), 'cluster_current_epoch:(%d+)') or '0'
+    local micros = string.format('%d%06d', time[1], time[2])
+    local place = string.rep('0', 20 - #epoch) .. epoch .. '-' .. string.rep('0', 20 - #micros) .. micros
+    if above ~= '' and place <= string.sub(above, 1, 41) then
+        -- The clock went back, or another master's is ahead: above what is held, whatever it says.
+        local after = string.format('%d', tonumber(string.sub(above, 22, 41)) + 1)
+        place = string.sub(above, 1, 21) .. string.rep('0', 20 - #after) .. after
+    end
+    return place .. '-' .. nonce
+end
+
+-- The nonce of the lease's holder, from `<token> <node id>`.
+local function holder_nonce(lease)
+    return lease and string.sub(lease, 43, 58)
+end
+
+-- What happened, for people and for nodes that wait: the newest ten thousand entries are kept.
+local function write_down(audit, kind, node, term, version, reason)
+    redis.call('XADD', audit, 'MAXLEN', '~', 10000, '*', 'kind', kind, 'node', node, 'term', term,
+        'map', version, 'reason', reason)
+end

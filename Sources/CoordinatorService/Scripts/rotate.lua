@@ -4,8 +4,10 @@
 -- KEYS  1 state (fence and ledger) · 2 guard (never exists)
 -- ARGV  1 tag · 2 token · 3 settings stamp · 4 ladder · 5 series {retention ms, chunk bytes} · 6 grace, ms
 --       7 sources that rotation waits for {source, …} · 8 effort: how many records to merge at most
+--       9 tiers that are paused {name, …}: no window of theirs is sealed
 -- Reply {'FENCED', token held} · {'SETTINGS', stamp held}
---       {'DONE' | 'OPEN' | 'IDLE', tier number, window, records merged, faults, last fault, next due ms}
+--       {'DONE' | 'OPEN' | 'IDLE', tier number, window, records merged, faults, last fault, next due ms,
+--        {sealed to, done to, …} by tier}
 --       next due: the clock at which the shard may have work again; 0 = at once.
 --
 -- From the moment a window is sealed, `apply` folds its late events into it and into the children, and
@@ -22,7 +24,10 @@ end
 local sources = cmsgpack.unpack(ARGV[7])
 for _, source in ipairs(sources) do fields[#fields + 1] = 'wm:' .. source end
 local held = redis.call('HMGET', state, unpack(fields))
-if held[2] ~= ARGV[2] then return {'FENCED', held[2] or ''} end
+if held[2] ~= ARGV[2] then
+    if held[2] then redis.call('HINCRBY', state, 'fenced', 1) end
+    return {'FENCED', held[2] or ''}
+end
 if held[1] ~= ARGV[3] then return {'SETTINGS', held[1] or ''} end
 
 local series = cmsgpack.unpack(ARGV[5])
@@ -61,12 +66,15 @@ local function forget_expired()
     end
 end
 
+local paused = {}
+for _, name in ipairs(cmsgpack.unpack(ARGV[9])) do paused[name] = true end
+
 -- The first window that is due, or nil. Stretches without a single event are passed over in one step.
 local function seal_next()
     for number = 2, #tiers do
         local tier, below = tiers[number], tiers[number - 1]
         local limit = floor_to(number == 2 and horizon or math.min(horizon, done[number - 1]), tier.length)
-        if limit > sealed[number] then
+        if limit > sealed[number] and not paused[tier.name] then
             local child = redis.call('ZRANGE', windows_key(below, tag), text(sealed[number]), '+inf',
                 'BYSCORE', 'LIMIT', 0, 1)[1]
             local window = child and floor_to(tonumber(child), tier.length) or limit
@@ -78,6 +86,7 @@ local function seal_next()
             if window < limit then
                 redis.call('HSET', state, 'open', number .. ':' .. text(window),
                     'sealed:' .. tier.name, text(window + tier.length), 'collected', '0')
+                sealed[number] = window + tier.length
                 redis.call('ZADD', windows_key(tier, tag), text(window), text(window))
                 return number, window
             end
@@ -212,6 +221,7 @@ local function close(number, start, children)
     for _, child in ipairs(children) do expire(number - 1, child) end
     if number == #tiers then expire(number, text(start)) end
     redis.call('HDEL', state, 'open')
+    done[number] = start + tiers[number].length
     redis.call('HSET', state, 'done:' .. tiers[number].name, text(start + tiers[number].length))
     redis.call('HINCRBY', state, 'rotations', 1)
 end
@@ -221,13 +231,22 @@ local function next_due()
     return text(sealed[2] + tiers[2].length + grace)
 end
 
+local function progress()
+    local places = {}
+    for at = 2, #tiers do
+        places[#places + 1] = text(sealed[at])
+        places[#places + 1] = text(done[at])
+    end
+    return places
+end
+
 if held[3] then
     number, start = string.match(held[3], '^(%d+):(%-?%d+)$')
     number, start = tonumber(number), tonumber(start)
 else
     forget_expired()
     number, start = seal_next()
-    if not number then return {'IDLE', 0, 0, 0, 0, '', next_due()} end
+    if not number then return {'IDLE', 0, 0, 0, 0, '', next_due(), progress()} end
 end
 local children = children_of(number, start)
 local merged, finished = 0, false
@@ -247,4 +266,4 @@ if collect(children) then
     end
 end
 keep_faults(state)
-return {finished and 'DONE' or 'OPEN', number, text(start), merged, faults.count, faults.last or '', '0'}
+return {finished and 'DONE' or 'OPEN', number, text(start), merged, faults.count, faults.last or '', '0', progress()}

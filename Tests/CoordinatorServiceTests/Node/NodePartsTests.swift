@@ -65,11 +65,13 @@ struct NodePartsTests {
     @Test("a lease's value names its holder and token, or is nobody's")
     func lease() {
         let token = "00000000000000000007-00000000000000000009-0123456789abcdef"
-        let held = Lease.Held("\(token) node a/12", remaining: 5)
-        #expect(held?.node == "node a/12")
-        #expect(held?.token.epoch == 7 && held?.remainingMilliseconds == 5)
-        for text in ["", " ", token, "\(token)x a", "not a token"] {
-            #expect(Lease.Held(text, remaining: 1) == nil, "\(text)")
+        let holder = LeaseAnswer.Holder("\(token) a/12")
+        #expect(holder?.node.text == "a/12" && holder?.node.name == "a")
+        #expect(holder?.token.epoch == 7)
+        for text in [
+            "", " ", token, "\(token)x a/1", "\(token) a", "\(token) a/b/c", "not a token",
+        ] {
+            #expect(LeaseAnswer.Holder(text) == nil, "\(text)")
         }
     }
 

@@ -8,6 +8,12 @@ struct StateAuditTests {
     private static let token = "00000000000000000003-00001795470758201167-3a63bbabed313ded"
     private static let other = "00000000000000000003-00001795470758201168-3a63bbabed313dee"
     private static let shard = ShardID(rawValue: 3)
+    /// The map that the healthy shard agrees with.
+    private static let map = FencingToken(token).map { token in
+        ShardMap(
+            version: token,
+            entries: Array(repeating: .init(owner: NodeID("vm/1"), token: token), count: 4))
+    }
 
     /// A shard that has merged everything to noon, with one source.
     private static let healthy: [String: String] = [
@@ -22,20 +28,19 @@ struct StateAuditTests {
     ]
 
     private func kinds(
-        _ changes: [String: String?], unmerged: [Dimension] = [], hasLeader: Bool = true
+        _ changes: [String: String?], unmerged: [Dimension] = [], hasMap: Bool = true
     ) -> Set<Violation.Kind> {
         var fields = Self.healthy
         for (name, value) in changes { fields[name] = value }
         let audit = StateAudit(
-            ladder: .standard, stamp: "digest", leader: hasLeader ? (Self.token, "vm/1") : nil,
-            latest: 43_260_000)
+            ladder: .standard, stamp: "digest", map: hasMap ? Self.map : nil, latest: 43_260_000)
         return Set(audit.violations(Self.shard, fields, unmerged: unmerged).map(\.kind))
     }
 
-    @Test("nothing is wrong with a healthy shard, with a leader or without")
+    @Test("nothing is wrong with a healthy shard, with a map or without")
     func healthy() {
         #expect(kinds([:]).isEmpty)
-        #expect(kinds([:], hasLeader: false).isEmpty)
+        #expect(kinds([:], hasMap: false).isEmpty)
     }
 
     @Test("a rotation under way is no fault")

@@ -76,11 +76,11 @@ import RedisClient
         var before: [ShardID: Set<Violation.Kind>]?
         var last: [Violation] = []
         for round in 1...Self.rounds {
-            let leader = try await Lease.holder(deployment.cluster)
+            let map = try await deployment.shardMap()
             let now = try await deployment.serverTime()
             let audit = StateAudit(
                 ladder: deployment.ladder, stamp: deployment.stamp,
-                leader: leader.map { ($0.token.text, $0.node) }, latest: max(now, deployment.start))
+                map: map, latest: max(now, deployment.start))
             let readings = await read(suspects)
             let isUnused =
                 round == 1
@@ -91,7 +91,7 @@ import RedisClient
                         false
                     }
                 }
-            if isUnused, leader == nil {
+            if isUnused, map == nil {
                 findings.notes.append("no node has worked on this deployment yet")
                 return
             }

@@ -5,8 +5,8 @@ struct StateAudit {
     let ladder: Ladder
     /// The digest of the deployment's settings.
     let stamp: String
-    /// The holder of the lease, if there is one: its token and its node id.
-    let leader: (token: String, node: String)?
+    /// The shard map; nil before the first one.
+    let map: ShardMap?
     /// Rotation begins here; no tier can be past this and the clock, ms.
     let latest: Int64
 
@@ -25,6 +25,9 @@ struct StateAudit {
 
     private func ownership(_ shard: ShardID, _ fields: [String: String]) -> [Violation] {
         var found: [Violation] = []
+        let expected = map.flatMap {
+            $0.entries.indices.contains(shard.rawValue) ? $0.entries[shard.rawValue] : nil
+        }
         if fields["settings"] != stamp {
             found.append(
                 Violation(
@@ -35,19 +38,18 @@ struct StateAudit {
         if token.flatMap({ FencingToken($0) }) == nil {
             found.append(
                 Violation(.token, "shard \(shard) holds the token '\(token ?? "")', which is none"))
-        } else if let leader, token != leader.token {
+        } else if let expected, token != expected.token.text {
             found.append(
                 Violation(
-                    .token, "shard \(shard) holds token \(token ?? ""), the leader \(leader.token)")
-            )
+                    .token,
+                    "shard \(shard) holds token \(token ?? ""), the map \(expected.token)"))
         }
         let owner = fields["owner"] ?? ""
         if owner.isEmpty {
             found.append(Violation(.owner, "shard \(shard) has no owner"))
-        } else if let leader, owner != leader.node {
+        } else if let named = expected?.owner, owner != named.text {
             found.append(
-                Violation(
-                    .owner, "shard \(shard) is owned by \(owner), the leader is \(leader.node)"))
+                Violation(.owner, "shard \(shard) is owned by \(owner), the map names \(named)"))
         }
         return found
     }

@@ -20,7 +20,7 @@ public struct Violation: Sendable, Equatable {
         case hole
         /// A shard's owner is not the one that leads.
         case owner
-        /// A shard's fencing token is not readable, or not the leader's.
+        /// A shard's fencing token is not readable, or not the one that the map names.
         case token
         /// A shard was started with other settings.
         case settings

@@ -1,0 +1,79 @@
+/// Saying that the node is there, and learning what there is to know.
+extension NodeCore {
+    mutating func advanceHeartbeat(_ now: MonotonicInstant) {
+        guard heartbeat == nil, now >= nextHeartbeatAt else { return }
+        sendHeartbeat(now)
+    }
+
+    /// Sends a heartbeat as soon as the gap allows, because something happened.
+    mutating func heartbeatSoon(_ now: MonotonicInstant) {
+        guard heartbeat == nil else {
+            wantsHeartbeat = true
+            return
+        }
+        nextHeartbeatAt = min(
+            nextHeartbeatAt, max(now, heartbeatSentAt + Self.shortestHeartbeatGap))
+    }
+
+    /// Sends one now; the answer to one that is under way is not waited for.
+    mutating func sendHeartbeat(_ now: MonotonicInstant) {
+        let request = makeRequest()
+        heartbeat = request
+        heartbeatSentAt = now
+        wantsHeartbeat = false
+        var isLeader = false
+        if case .leader = role { isLeader = true }
+        directives.append(
+            .sendHeartbeat(
+                request,
+                Heartbeat(
+                    isLeader: isLeader, isDraining: stopping != nil,
+                    wantsNodes: isLeader || stopping != nil, mapVersion: map?.version,
+                    refused: refused)))
+    }
+
+    mutating func takeHeartbeat(_ answer: HeartbeatAnswer, _ now: MonotonicInstant) {
+        heartbeat = nil
+        heartbeatFailures = 0
+        nextHeartbeatAt =
+            wantsHeartbeat
+            ? max(now, heartbeatSentAt + Self.shortestHeartbeatGap)
+            : max(now, heartbeatSentAt + timing.heartbeatInterval)
+        wantsHeartbeat = false
+        let known = map?.version
+        if let stored = answer.map { adopt(stored, now) }
+        takeOrders(answer.orders, now)
+        switch role {
+        case .follower: follow(answer.lease, now)
+        case .candidate: break
+        case .leader(var leadership):
+            // What was asked before the term began tells nothing of the term.
+            guard let nodes = answer.nodes else {
+                sendHeartbeat(now)
+                break
+            }
+            if let known, (answer.mapVersion ?? .zero) < known { leadership.mustPublish = true }
+            leadership.membership.observe(nodes, serverTime: answer.serverTime, now: now)
+            leadership.hasLooked = true
+            role = .leader(leadership)
+            govern(now)
+        }
+        if stopping != nil, let nodes = answer.nodes {
+            let ttl = timing.nodeTTL.wholeMilliseconds
+            stopping?.hasHeirs = nodes.contains {
+                $0.id != id && !$0.isDraining && answer.serverTime - $0.heartbeatAt < ttl
+            }
+        }
+    }
+
+    private mutating func takeOrders(_ orders: NodeOrders, _ now: MonotonicInstant) {
+        let before = self.orders
+        self.orders = orders
+        guard case .leader(var leadership) = role else { return }
+        if orders.stepDown == leadership.token { return stepDown("asked to step down", now) }
+        if orders.rebalance != before.rebalance {
+            leadership.membership.endHoldDowns()
+            role = .leader(leadership)
+        }
+    }
+}

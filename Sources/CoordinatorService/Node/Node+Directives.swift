@@ -1,0 +1,218 @@
+import CoordinatorCore
+import EventLoop
+import RedisClient
+
+/// Carrying out what the core says: every request is answered by one event.
+extension Node {
+    /// Shards whose tokens are read at once.
+    private static let tokenReads = 256
+    func carryOut(_ directive: NodeDirective) {
+        switch directive {
+        case .requestLease(let request, let above):
+            let sentAt = loopNow()
+            ask(request) { control throws(ServiceError) in
+                .leaseAnswered(request, sentAt: sentAt, try await control.grant(above: above))
+            }
+        case .renewLease(let request):
+            let sentAt = loopNow()
+            ask(request) { control throws(ServiceError) in
+                .leaseAnswered(request, sentAt: sentAt, try await control.renew())
+            }
+        case .releaseLease(let token, let reason): release(token, reason)
+        case .sendHeartbeat(let request, let heartbeat): beat(request, heartbeat)
+        case .readTokens(let request, let shards): readTokens(request, shards)
+        case .publishMap(let request, let draft, let above, let reason):
+            ask(request) { control throws(ServiceError) in
+                let version = try await control.publish(draft, above: above, reason: reason)
+                return version.map { .mapPublished(request, version: $0) }
+                    ?? .publicationRefused(request)
+            }
+        case .claimShard(let request, let shard, let token): claim(request, shard, token)
+        case .leave(let request):
+            let statement = statement(isLeader: false, isDraining: true, refused: [:])
+            ask(request) { control throws(ServiceError) in
+                try await control.leave(statement)
+                return .left(request)
+            }
+        case .beginShard(let shard, let token):
+            workplace?.begin(shard, token, states.removeValue(forKey: shard))
+            log.event(.debug, "claimed", [("shard", "\(shard)"), ("token", token.text)])
+        case .endShard(let shard, let reason):
+            workplace?.end(shard)
+            log.event(.debug, "released", [("shard", "\(shard)"), ("reason", reason)])
+        case .beginLeading(let token, let expired): beginLeading(token, expired)
+        case .endLeading(let token, let reason):
+            log.event(.info, "stepped-down", [("term", token.text), ("reason", reason)])
+        case .noteLost(let node):
+            log.event(.warning, "lost", [("lost", node.text)])
+            write(.init(kind: .left, node: node, reason: "lost: not heard of"))
+        case .noteClockJump(let remaining):
+            log.change(
+                "clock", "lease",
+                "the lease lives for \(remaining.wholeMilliseconds) ms, longer than any grant: the "
+                    + "server's clock was set back; its life is cut to one lease")
+        case .finish(let reason): finish(reason)
+        }
+    }
+
+    // MARK: Requests
+
+    /// Asks, and tells the core the answer or that there is none.
+    private func ask(
+        _ request: RequestID,
+        _ body: @escaping @LoopActor (ControlClient) async throws(ServiceError) -> NodeEvent
+    ) {
+        let control = control
+        spawn {
+            do throws(ServiceError) {
+                self.tell(try await body(control))
+            } catch {
+                self.takeFailure(error, of: request)
+            }
+        }
+    }
+
+    private func takeFailure(_ error: ServiceError, of request: RequestID) {
+        guard error.isPassing else { return fail(error) }
+        log.change("redis", "control", "\(error)")
+        tell(.requestFailed(request))
+    }
+
+    private func release(_ token: FencingToken, _ reason: String) {
+        let control = control
+        let log = log
+        spawn {
+            do throws(ServiceError) {
+                try await control.release(token, reason: reason)
+            } catch {
+                log.change("lease", "release", "\(error)")
+            }
+        }
+    }
+
+    private func beat(_ request: RequestID, _ heartbeat: Heartbeat) {
+        let statement = statement(
+            isLeader: heartbeat.isLeader, isDraining: heartbeat.isDraining,
+            refused: heartbeat.refused)
+        ask(request) { control throws(ServiceError) in
+            switch try await control.beat(heartbeat, statement) {
+            case .superseded: return .superseded(request)
+            case .answered(let beat):
+                self.workplace?.update(
+                    sources: beat.sources, serverTime: beat.answer.serverTime,
+                    pausedTiers: beat.pausedTiers)
+                if heartbeat.isLeader { self.lookAround(beat) }
+                return .heartbeatAnswered(request, beat.answer)
+            }
+        }
+    }
+
+    private func statement(
+        isLeader: Bool, isDraining: Bool, refused: [ShardID: FencingToken]
+    ) -> NodeRecord.Statement {
+        var progress: [String: NodeRecord.Progress]?
+        if let places = workplace?.progress, let tiers = deployment?.ladder.tiers.dropFirst() {
+            progress = Dictionary(
+                zip(tiers.map(\.name), places), uniquingKeysWith: { first, _ in first })
+        }
+        let refusals = refused.map { ("\($0.key)", $0.value.text) }
+        return NodeRecord.Statement(
+            node: id.text, host: options.host, version: Version.text,
+            role: isLeader ? "leader" : "follower", state: isDraining ? "draining" : "ready",
+            shards: workplace?.shardCount ?? 0, weight: options.weight,
+            ttl: options.timing.nodeTTL.wholeMilliseconds,
+            refused: refusals.isEmpty
+                ? nil : Dictionary(refusals, uniquingKeysWith: { first, _ in first }),
+            progress: progress)
+    }
+
+    private func readTokens(_ request: RequestID, _ wanted: [ShardID]) {
+        let shards = shards
+        spawn {
+            let tokens = await gather(wanted.count, limit: Self.tokenReads) {
+                index -> Result<FencingToken?, ServiceError> in
+                do throws(ServiceError) {
+                    return .success(try await shards[wanted[index].rawValue].token())
+                } catch {
+                    return .failure(error)
+                }
+            }
+            var held: [ShardID: FencingToken] = [:]
+            for (shard, token) in zip(wanted, tokens) {
+                switch token {
+                case .success(let token): held[shard] = token
+                case .failure(let error):
+                    self.log.change("redis", "shard \(shard)", "\(error)")
+                }
+            }
+            self.tell(.tokensRead(request, held))
+        }
+    }
+
+    private func claim(_ request: RequestID, _ shard: ShardID, _ token: FencingToken) {
+        let client = shards[shard.rawValue]
+        let owner = id.text
+        spawn {
+            do throws(ServiceError) {
+                switch try await client.claim(token, owner: owner) {
+                case .held(let state):
+                    self.states[shard] = state
+                    self.tell(.shardClaimed(request))
+                    self.states[shard] = nil
+                case .refused(let other): self.tell(.claimRefused(request, by: other))
+                }
+            } catch {
+                self.takeFailure(error, of: request)
+            }
+        }
+    }
+
+    // MARK: Leading
+
+    private func beginLeading(_ token: FencingToken, _ expired: LeaseAnswer.Holder?) {
+        log.event(.info, "elected", [("term", token.text)])
+        runs = RunTracker()
+        var notes = ControlClient.Notes()
+        if let expired {
+            notes.entries.append(
+                .init(kind: .expired, node: expired.node, reason: "the lease was not renewed"))
+        }
+        notes.entries.append(
+            .init(
+                kind: .elected, node: id,
+                reason: expired.map { "the lease of \($0.node) expired" } ?? "the lease was free"))
+        write(notes)
+    }
+
+    private func write(_ entry: ControlClient.Notes.Entry) {
+        var notes = ControlClient.Notes()
+        notes.entries = [entry]
+        write(notes)
+    }
+
+    private func write(_ notes: ControlClient.Notes) {
+        guard !notes.isEmpty else { return }
+        let control = control
+        let log = log
+        spawn {
+            do throws(ServiceError) {
+                try await control.write(notes)
+            } catch {
+                log.change("redis", "history", "\(error)")
+            }
+        }
+    }
+
+    /// Writes down what the nodes' reports say of the runs, and forgets nodes long gone.
+    private func lookAround(_ beat: ControlClient.Beat) {
+        guard let deployment else { return }
+        var notes = ControlClient.Notes()
+        notes.runs = runs.changes(beat.nodes, deployment.ladder, shardCount: shards.count)
+        let now = beat.answer.serverTime
+        notes.forgotten = beat.nodes.filter {
+            now - $0.heartbeatAt > NodeRecord.forgottenAfterMilliseconds
+        }
+        for node in notes.forgotten { log.event(.info, "forgotten", [("lost", node.id.text)]) }
+        write(notes)
+    }
+}

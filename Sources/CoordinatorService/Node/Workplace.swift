@@ -1,0 +1,199 @@
+import CoordinatorCore
+import EventLoop
+import RedisClient
+
+/// The work on the shards that this node owns: they are rotated, and the sources whose slots they
+/// own are read.
+///
+/// - Not guaranteed: that nobody else works on them. Rotation shows the shard's token, and reading
+///   is a compare-and-set.
+/// - Thread: loop only.
+@LoopActor final class Workplace {
+    /// What the work tells its node.
+    struct Reports {
+        /// A shard refused work that showed the first token; it holds the second.
+        let fenced: @LoopActor (ShardID, FencingToken, FencingToken?) -> Void
+        /// A shard holds no state.
+        let emptied: @LoopActor (ShardID) -> Void
+    }
+
+    /// Trackers' streams are trimmed this far behind the lowest watermark: what a failover takes
+    /// back is read again from there.
+    private static let trimBehindMilliseconds: Int64 = 3_600_000
+    private static let trimEvery: Duration = .seconds(60)
+    /// Imports that are read to their end are looked at this often.
+    private static let housekeeping: Duration = .seconds(1)
+    /// What is in flight ends within this once the work is to end.
+    private static let stopPoll: Duration = .milliseconds(10)
+
+    private let deployment: Deployment
+    private let clients: [ShardClient]
+    private let log: NodeLog
+    private let reports: Reports
+    private let rotator: Rotator
+    private var readers: [String: SourceReader] = [:]
+    private var working = 0
+    private var isStopping = false
+    private let nap = LoopNap()
+    private let ending = LoopNap()
+    private var lastTrim = loopNow()
+
+    private var shards: Set<ShardID> = []
+    private var sources: [SourceRecord] = []
+    private var serverTime: Int64 = 0
+    private var hasEvents = false
+
+    init(
+        _ deployment: Deployment, clients: [ShardClient], log: NodeLog, reports: Reports
+    ) {
+        self.deployment = deployment
+        self.clients = clients
+        self.log = log
+        self.reports = reports
+        rotator = Rotator(deployment, clients: clients, log: log, onFenced: reports.fenced)
+    }
+
+    /// Begins to work; nothing is done before a shard is given.
+    func start() {
+        begin { await self.rotator.run() }
+        begin { await self.houseLoop() }
+    }
+
+    /// Ends the work: no new step, what is in flight ends.
+    func stop() async {
+        isStopping = true
+        rotator.stop()
+        nap.wake()
+        while working > 0 {
+            // Each time: the housekeeping that was under way may have begun another reader.
+            for reader in readers.values { reader.stop() }
+            await ending.sleep(Self.stopPoll)
+        }
+    }
+
+    /// How far the shards are in each merged tier; nil while that is unknown.
+    var progress: [NodeRecord.Progress]? { rotator.progress }
+    var shardCount: Int { shards.count }
+
+    /// Works on a shard with this token.
+    ///
+    /// - Parameter state: what the slot said when it was claimed.
+    func begin(_ shard: ShardID, _ token: FencingToken, _ state: ShardState?) {
+        if let state, state.read.values.contains(where: { $0 > 0 }) { hasEvents = true }
+        shards.insert(shard)
+        rotator.begin(shard, token)
+        look()
+    }
+
+    /// Works on a shard no more.
+    func end(_ shard: ShardID) {
+        shards.remove(shard)
+        rotator.end(shard)
+        look()
+    }
+
+    /// Takes in what a heartbeat brought.
+    func update(sources: [SourceRecord]?, serverTime: Int64, pausedTiers: [String]) {
+        if let sources { self.sources = sources }
+        self.serverTime = serverTime
+        rotator.clockOffset = serverTime - Int64(loopNow().nanoseconds / 1_000_000)
+        rotator.pausedTiers = pausedTiers
+        look()
+    }
+
+    // MARK: Sources
+
+    /// Begins and ends readers as shards and sources ask for it.
+    private func look() {
+        guard !isStopping else { return }
+        let mine = sources.filter {
+            !$0.isSettled && shards.contains(deployment.ownShard(of: $0.key))
+        }
+        for source in mine where readers[source.key] == nil {
+            let reader = SourceReader(
+                deployment, source, clients: clients, log: log, onUnclaimed: reports.emptied)
+            readers[source.key] = reader
+            begin { await reader.run() }
+        }
+        let listed = Set(mine.map(\.key))
+        for (key, reader) in readers where !listed.contains(key) {
+            reader.stop()
+            readers[key] = nil
+        }
+        if readers.values.contains(where: \.hasRead)
+            || sources.contains(where: { $0.kind == .import })
+        {
+            hasEvents = true
+        }
+        // `--start oldest` begins with the first event there is: until one is known nothing is
+        // passed over.
+        let mayRotate = deployment.settings.start != .oldest || hasEvents
+        rotator.waitsFor =
+            mayRotate && !sources.isEmpty
+            ? sources.filter { $0.holdsRotation(now: serverTime) }.map(\.key) : nil
+        for reader in readers.values { reader.noteSealed(to: rotator.sealedTo) }
+    }
+
+    private func houseLoop() async {
+        while !isStopping {
+            do throws(ServiceError) {
+                for source in sources where source.kind == .import { try await settle(source) }
+                if loopNow() - lastTrim >= Self.trimEvery {
+                    lastTrim = loopNow()
+                    try await trimLive()
+                }
+            } catch {
+                log.change("housekeeping", "sources", "\(error)")
+            }
+            guard !isStopping else { return }
+            await nap.sleep(Self.housekeeping)
+        }
+    }
+
+    /// Notes that all shards hold an import, and lets go of its stream.
+    private func settle(_ source: SourceRecord) async throws(ServiceError) {
+        guard let reader = readers[source.key], source.isFinished, reader.isLevel,
+            let last = source.lastID.flatMap({ StreamID($0) }), reader.lowestWatermark >= last
+        else { return }
+        var confirmed = source
+        let now = serverTime
+        if confirmed.confirmedAt == nil { confirmed.confirmedAt = now }
+        // With replicas a failover may still take back what the shards hold, and the entries are
+        // needed again: they are kept for an hour, like a tracker's.
+        let hasReplicas = deployment.cluster.masters.contains { $0.replicaCount > 0 }
+        if !hasReplicas || now - (confirmed.confirmedAt ?? now) >= Self.trimBehindMilliseconds {
+            _ = try await SourceStream(deployment.cluster, source).trim(
+                before: last.next(), exactly: true)
+            confirmed.isSettled = true
+        }
+        guard confirmed != source else { return }
+        try await SourceRegistry(deployment.cluster).put(confirmed)
+        if let index = sources.firstIndex(where: { $0.key == source.key }) {
+            sources[index] = confirmed
+        }
+        look()
+    }
+
+    private func trimLive() async throws(ServiceError) {
+        for source in sources where source.kind == .live {
+            guard let reader = readers[source.key] else { continue }
+            let read = Int64(clamping: reader.lowestWatermark.milliseconds)
+            let behind = min(read, serverTime) - Self.trimBehindMilliseconds
+            guard behind > 0 else { continue }
+            let removed = try await SourceStream(deployment.cluster, source).trim(
+                before: StreamID(milliseconds: UInt64(behind), sequence: 0), exactly: false)
+            if removed > 0 {
+                log.event(.debug, "trimmed", [("source", source.key), ("entries", "\(removed)")])
+            }
+        }
+    }
+
+    private func begin(_ body: @escaping @LoopActor () async -> Void) {
+        working += 1
+        spawn {
+            await body()
+            self.working -= 1
+            self.ending.wake()
+        }
+    }
+}
