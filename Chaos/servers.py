@@ -89,7 +89,7 @@ class ChaosCluster(Cluster):
                 self.form(deadline)
                 self.wait(self.nodes, self.ready, "ready", deadline)
                 return
-            except (Failure, Trouble) as error:
+            except (Failure, Trouble, OSError) as error:  # also: the servers met too early
                 if attempt + 1 == START_ATTEMPTS:
                     raise Trouble("no cluster could be started: %s" % error)
                 for child in list(self.popens.values()) + [self.proxies.child]:
