@@ -8,8 +8,10 @@ extension NodeCore {
             role = .leader(leadership)
             directives.append(.readTokens(request, allShards))
         }
-        if let deadline = leadership.membership.nextDeadline(after: now), now >= deadline {
-            // Looked at again before anybody is given up.
+        if heartbeatFailures == 0, let deadline = leadership.membership.nextDeadline(after: now),
+            now >= deadline
+        {
+            // Looked at again before anybody is given up; after a failure at its own pace.
             heartbeatSoon(now)
         }
     }

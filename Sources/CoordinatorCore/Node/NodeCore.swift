@@ -111,7 +111,12 @@ public struct NodeCore: Sendable {
         case .leader(let leadership):
             consider(leadership.validUntil)
             if leadership.renewal == nil { consider(leadership.renewAt) }
-            if heartbeat == nil { consider(leadership.membership.nextDeadline(after: now)) }
+            // One that has passed is looked at by the next heartbeat, which has its own time.
+            if heartbeat == nil, let next = leadership.membership.nextDeadline(after: now),
+                next > now
+            {
+                consider(next)
+            }
             if leadership.tokensRequest == nil, !leadership.hasTokens {
                 consider(leadership.readTokensAt)
             }

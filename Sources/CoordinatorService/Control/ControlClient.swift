@@ -118,7 +118,8 @@ import RedisClient
                     serverTime: now,
                     lease: Self.leaseAnswer(items[3].text ?? "", items[4].int ?? 0),
                     mapVersion: version, map: map,
-                    nodes: heartbeat.wantsNodes ? nodes.map(\.report) : nil, orders: orders.ofNodes),
+                    nodes: heartbeat.wantsNodes ? nodes.map(\.report) : nil,
+                    orders: orders.ofNodes),
                 sources: sources, nodes: nodes, pausedTiers: orders.pausedTiers))
     }
 

@@ -1,0 +1,219 @@
+import CoordinatorCore
+import Foundation
+import Glibc
+import RedisClient
+import Testing
+
+extension ServerSuites {
+    /// Several real nodes: who leads, who owns what, and what happens when one of them goes.
+    @Suite("Many nodes", .serialized)
+    struct NodesTests {
+        /// Takes effect within a lease of 500 ms and a time to live of 1 s; the rest is a busy
+        /// machine's.
+        private static let limit: Duration = .seconds(20)
+
+        private struct Status: Decodable {
+            struct Leader: Decodable {
+                let node: String
+                let term: String
+            }
+
+            struct Node: Decodable {
+                let node: String
+                let state: String
+                let shards: Int
+            }
+
+            struct Map: Decodable {
+                let owned: Int
+                let orphaned: [Int]
+                let moving: [Int]
+            }
+
+            let leader: Leader?
+            let nodes: [Node]
+            let shardMap: Map
+
+            var ready: [Node] { nodes.filter { $0.state == "ready" } }
+        }
+
+        private static func status(_ stage: Stage) async throws -> Status {
+            let finished = try await stage.run(["status", "-o", "json"])
+            guard finished.code == 0 else { throw Trouble("status: \(finished.errors)") }
+            return try JSONDecoder().decode(Status.self, from: Data(finished.output.utf8))
+        }
+
+        /// Until this many nodes own all shards, each its part.
+        @discardableResult
+        private static func settled(_ stage: Stage, _ count: Int) async throws -> Status {
+            var last: Status?
+            do {
+                try await eventually("\(count) nodes own all shards", within: limit) {
+                    let status = try await status(stage)
+                    last = status
+                    let shares = status.ready.map(\.shards)
+                    return status.leader != nil && status.shardMap.owned == 64
+                        && shares.count == count && shares.allSatisfy { $0 >= 64 / count }
+                }
+            } catch {
+                throw Trouble("\(error): \(String(describing: last))")
+            }
+            guard let last else { throw Trouble("no status") }
+            return last
+        }
+
+        private static func node(_ stage: Stage, _ name: String) throws -> RunningNode {
+            try stage.node(["--node-name", name])
+        }
+
+        private static func start(
+            _ stage: Stage, _ names: String...
+        ) throws -> [String: RunningNode] {
+            var nodes: [String: RunningNode] = [:]
+            for name in names { nodes[name] = try node(stage, name) }
+            return nodes
+        }
+
+        @Test("three nodes share the shards; whoever is killed, the others have them all")
+        func killed() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([])
+            var nodes = try Self.start(stage, "a", "b", "c")
+            for round in 0..<4 {
+                let status = try await Self.settled(stage, 3)
+                let leader = try #require(status.leader)
+                let name = String(leader.node.prefix { $0 != "/" })
+                try await nodes[name]?.kill()
+                let after = try await Self.settled(stage, 2)
+                let next = try #require(after.leader)
+                #expect(next.node != leader.node, "round \(round)")
+                #expect(next.term > leader.term, "round \(round)")
+                #expect(after.shardMap.orphaned.isEmpty)
+                nodes[name] = try Self.node(stage, name)
+            }
+            try await Self.settled(stage, 3)
+            for node in nodes.values { try await node.terminate() }
+            let kinds = try await Self.kinds(stage)
+            #expect(kinds.isSuperset(of: ["joined", "left", "elected", "expired", "map"]))
+        }
+
+        @Test("a leader that is asked to stop leaves at once, and another one leads")
+        func stopped() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([])
+            var nodes = try Self.start(stage, "a", "b")
+            let first = try await Self.settled(stage, 2)
+            let before = try #require(first.leader)
+            let name = String(before.node.prefix { $0 != "/" })
+            let found = nodes.removeValue(forKey: name)
+            let leader = try #require(found)
+            try await leader.terminate()
+            let log = leader.child.errors
+            #expect(log.contains("event=stepped-down") && log.contains("event=stopped"))
+            #expect(!log.contains("event=ended"), "it did not wait for the drain's end: \(log)")
+            let after = try await Self.settled(stage, 1)
+            #expect(after.leader?.node != before.node)
+            #expect(after.nodes.count == 1, "who stops in an orderly way is not on the list")
+            for node in nodes.values { try await node.terminate() }
+        }
+
+        @Test(
+            "a lease that is lost at any moment is followed by another term",
+            .timeLimit(.minutes(4)))
+        func lostLease() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([])
+            let node = try Self.node(stage, "only")
+            var random = SplitMix64(seed: 11)
+            for round in 1...12 {
+                try await eventually("term \(round)", within: Self.limit) {
+                    #expect(node.child.code == nil, "\(node.child.errors.suffix(2_000))")
+                    return Self.count("event=elected", in: node.child.errors) >= round
+                }
+                // While readers begin, claims are under way, or everything stands.
+                let pause = Int.random(in: 0...120, using: &random)
+                try await ContinuousClock().sleep(for: .milliseconds(pause))
+                try stage.cluster.wire(of: RedisKeys.lease).call("DEL", RedisKeys.lease)
+            }
+            try await Self.settled(stage, 1)
+            try await node.terminate()
+        }
+
+        @Test("a node started twice under one name: the newer one stays, the older one says why")
+        func superseded() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([])
+            let older = try Self.node(stage, "twin")
+            try await Self.settled(stage, 1)
+            let newer = try Self.node(stage, "twin")
+            let finished = try await older.child.finish(within: .seconds(30))
+            #expect(finished.code == 1, "\(finished.errors)")
+            #expect(finished.errors.contains("newer start of the same name"), "\(finished.errors)")
+            try await Self.settled(stage, 1)
+            try await newer.terminate()
+        }
+
+        @Test("a paused owner that wakes after it was replaced changes nothing and steps back")
+        func paused() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([
+                "--tiers", "1s,5s/1h,10s/2h", "--grace", "1s", "--start", "now",
+            ])
+            let nodes = try Self.start(stage, "a", "b")
+            let first = try await Self.settled(stage, 2)
+            let before = try #require(first.leader)
+            let name = String(before.node.prefix { $0 != "/" })
+            let leader = try #require(nodes[name])
+            leader.child.send(SIGSTOP)
+            let during = try await Self.settled(stage, 1)
+            #expect(during.leader?.node != before.node)
+            leader.child.send(SIGCONT)
+            try await eventually("the woken leader steps down", within: Self.limit) {
+                leader.child.errors.contains("event=stepped-down")
+            }
+            try await Self.settled(stage, 2)
+            try await stage.expectSound()
+            for node in nodes.values { try await node.terminate() }
+        }
+
+        @Test("elections and maps leave no keys behind")
+        func bounded() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([])
+            let first = try Self.node(stage, "a")
+            try await Self.settled(stage, 1)
+            func keys() throws -> Int {
+                try stage.cluster.servers.filter { $0.role == "master" }.reduce(0) { sum, server in
+                    sum + Int(try RedisWire(server.port).call("DBSIZE").int ?? 0)
+                }
+            }
+            try await eventually("the leader wrote down how far the runs are") {
+                try stage.cluster.wire(of: RedisKeys.runs).call("EXISTS", RedisKeys.runs).int == 1
+            }
+            let before = try keys()
+            for _ in 0..<5 {
+                let second = try Self.node(stage, "b")
+                try await Self.settled(stage, 2)
+                try await second.terminate()
+                try await Self.settled(stage, 1)
+            }
+            #expect(try keys() == before)
+            try await first.terminate()
+        }
+
+        private static func kinds(_ stage: Stage) async throws -> Set<String> {
+            let wire = try stage.cluster.wire(of: RedisKeys.audit)
+            let entries = try wire.call("XRANGE", RedisKeys.audit, "-", "+").items ?? []
+            return Set(
+                entries.compactMap { entry in
+                    guard let fields = entry.items?.last?.items else { return nil }
+                    let place = fields.firstIndex { $0.text == "kind" }
+                    return place.flatMap { fields[$0 + 1].text }
+                })
+        }
+
+        private static func count(_ text: String, in log: String) -> Int {
+            log.split(separator: "\n").count { $0.contains(text) }
+        }
+    }
+}
