@@ -42,7 +42,10 @@ class Program:
             "redis://%s:%d" % seed for seed in seeds)
         help_text = self.run("help").stdout
         self.has_history = re.search(r"^ +history\b", help_text, re.M) is not None
-        self.has_http = "--http" in self.run("help", "run").stdout
+        run_text = self.run("help", "run").stdout
+        self.has_http = "--http" in run_text
+        # A program without it has one node that works and others that stand by.
+        self.shares_work = "--node-ttl" in run_text
         with open(path, "rb") as file:
             digest = hashlib.sha256(file.read()).hexdigest()
         # Builds between two releases have one number: the digest tells which one was broken.

@@ -52,7 +52,7 @@ class Watch(threading.Thread):
     def __init__(self, program, nodes):
         super().__init__(name="watch", daemon=True)
         self.program, self.nodes = program, nodes
-        self.shares_work = program.has_history
+        self.shares_work = program.shares_work
         self.looks = []
         self.history = {}
         self.stopping = threading.Event()
@@ -91,4 +91,5 @@ class Watch(threading.Thread):
 
     def fenced(self):
         """Lines of the logs about a write that was refused for its token."""
-        return sum("fenced" in event for node in self.nodes for _, event, _ in node.events())
+        return sum("fenced" in " ".join(parts.values()).lower()
+                   for node in self.nodes for _, _, parts in node.events())
