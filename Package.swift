@@ -15,6 +15,10 @@ let strict: [SwiftSetting] = [
 let hotPath: [SwiftSetting] =
     strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+/// The core and its simulation are compiled for speed in debug builds too: thousands of schedules a
+/// second are what finds the rare one.
+let simulated: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 let package = Package(
     name: "coordinator",
     products: [
@@ -27,7 +31,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
 
-        .target(name: "CoordinatorCore", swiftSettings: hotPath),
+        .target(name: "CoordinatorCore", swiftSettings: hotPath + simulated),
         .target(
             name: "Hashing", dependencies: ["CCrypto", "CoordinatorCore"], swiftSettings: hotPath),
         .target(
@@ -94,6 +98,10 @@ let package = Package(
                 "TrafficGenerator",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["CoordinatorCore"],
+            swiftSettings: strict + simulated
+                + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

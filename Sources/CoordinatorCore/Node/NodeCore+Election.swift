@@ -122,6 +122,7 @@ extension NodeCore {
         _ token: FencingToken, validUntil: MonotonicInstant, _ now: MonotonicInstant
     ) {
         abstainsUntil = nil
+        greatestTerm = max(greatestTerm ?? token, token)
         var leadership = Leadership(
             token: token, validUntil: validUntil, renewAt: now + timing.renewInterval,
             readTokensAt: now, membership: Membership(timing))
@@ -144,7 +145,7 @@ extension NodeCore {
     }
 
     private var greatestKnownToken: FencingToken? {
-        let tokens = [map?.version, lastHolder?.token].compactMap { $0 } + refused.values
+        let tokens = [map?.version, lastHolder?.token, greatestTerm].compactMap { $0 } + refused.values
         return tokens.max()
     }
 

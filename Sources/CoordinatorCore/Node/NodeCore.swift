@@ -38,6 +38,8 @@ public struct NodeCore: Sendable {
     var role: Role = .follower(attemptAt: nil)
     /// The last holder that was seen and is not known to have stepped down.
     var lastHolder: LeaseAnswer.Holder?
+    /// The greatest term this node ever had: none is asked for again.
+    var greatestTerm: FencingToken?
     /// No attempt at the lease before: this node was asked to leave it to others.
     var abstainsUntil: MonotonicInstant?
 
