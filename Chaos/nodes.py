@@ -49,7 +49,8 @@ class Program:
         with open(path, "rb") as file:
             digest = hashlib.sha256(file.read()).hexdigest()
         # Builds between two releases have one number: the digest tells which one was broken.
-        self.version = "%s (sha256 %s…)" % ((self.ask("version") or {}).get("version"), digest[:16])
+        number = (self.ask("version") or {}).get("version")
+        self.version = "%s (sha256 %s…)" % (number, digest[:16])
 
     def run(self, *words, seconds=COMMAND_SECONDS, output=subprocess.PIPE):
         try:

@@ -1,4 +1,4 @@
-"""Which faults, in which order, with which pauses: from a seed alone, so that it can be repeated."""
+"""Which faults, in which order, with which pauses: from a seed alone, to be repeated."""
 
 import random
 

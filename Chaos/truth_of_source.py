@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Tests", "Truth"))
 
 import truth
 from events import Reader, Refused
+from truth import span, tier_name  # what the verdict calls tiers is what the truth calls them
 
 PAGE = 1000  # entries of one XRANGE
 

@@ -9,7 +9,7 @@ from local_cluster import choose_ports, stack_folder
 from processes import until
 from servers import HOST
 from stage import (COARSEST_MS, GRACE_MS, OUTAGE_ALLOWANCE, SETTLE_SECONDS, SITES, TIERS, Stuck)
-from truth_of_source import compare, count, read_source, scratch_server
+from truth_of_source import compare, count, read_source, scratch_server, span, tier_name
 
 # Behind the last event: its coarsest window must close, and then be merged.
 WAIT_SECONDS = COARSEST_MS / 1000 + GRACE_MS / 1000 + SETTLE_SECONDS
@@ -21,7 +21,8 @@ CATCH_UP_SECONDS = 75.0
 # document and five series, each shard some keys of its own. More is a leak.
 KEYS_A_WINDOW, KEYS_AN_ENTITY, KEYS_A_SHARD, SHARDS = 2, 8, 32, 64
 SHOWN = 5  # violations in one line of the report
-FIRST_TIER = TIERS.split(",")[1].split("/")[0]
+# The tier whose page views have a series: the first above the base.
+FIRST_LENGTH = span(TIERS.split(",")[1].split("/")[0])
 
 
 class Verdict:
@@ -201,13 +202,12 @@ class Judge:
     def compare_series(self):
         """A rotation that ran twice would add its sample twice: the sum is kept on duplicates."""
         wrong, samples = [], 0
-        tier = next(key[0] for key in self.figures if key[0].startswith(FIRST_TIER[:-1] + "SEC")) \
-            if self.figures else ""
+        tier = tier_name(FIRST_LENGTH)
         sites = {identity: name for (dimension, identity), name in self.names.items()
                  if dimension == "W"}
         for identity, name in sorted(sites.items()):
             wanted = {key[3]: views for key, views in self.figures.items()
-                      if key[:3] == (tier, "W", identity) and key[3] + 5000 <= self.until}
+                      if key[:3] == (tier, "W", identity) and key[3] + FIRST_LENGTH <= self.until}
             if not wanted:
                 continue
             rows = self.program.ask("series", "--website", name, "--tier", tier, "--metric", "PG",
@@ -219,8 +219,9 @@ class Judge:
             samples += len(found)
             wrong += ["%s %d: %d, series %s" % (name, start, views, found.get(start))
                       for start, views in sorted(wanted.items()) if found.get(start) != views]
-        self.verdict.check(not wrong or self.loses_source, self.titled("series"), "%d samples, %d differ%s" % (
-            samples, len(wrong), ": " + "; ".join(wrong[:SHOWN]) if wrong else ""))
+        text = "%d samples, %d differ" % (samples, len(wrong))
+        self.verdict.check(not wrong or self.loses_source, self.titled("series"),
+                           "; ".join([text] + wrong[:SHOWN]))
 
     def audit(self):
         result = self.program.run("audit", "-o", "json", seconds=120)
