@@ -62,6 +62,7 @@ class Campaign:
         finally:
             keep = not good or settings.keep
             if keep and self.stage.watch:
+                self.stage.watch.save(os.path.join(folder, "looks.log"))
                 keep_logs(folder, report_folder)
             self.stage.end(keep or bool(parent))
 

@@ -1,6 +1,7 @@
 """Records what happens during a run: status a few times a second, logs at the end."""
 
 import datetime
+import json
 import threading
 import time
 
@@ -41,9 +42,10 @@ class Look:
             return False
         if not shares_work:
             return True  # the leader does all the work, and nobody else is listed reliably
-        owners = {name for name, row in listed.items() if row.get("shards")}
-        return owners <= alive and all(
-            name in listed and listed[name].get("state") == "ready" for name in alive)
+        # By their own heartbeats: a node that is lost may still be listed with what it had.
+        rows = [listed.get(name, {}) for name in alive]
+        return all(row.get("state") == "ready" for row in rows) \
+            and sum(row.get("shards") or 0 for row in rows) == shard_map["shards"]
 
 
 class Watch(threading.Thread):
@@ -79,6 +81,17 @@ class Watch(threading.Thread):
         if self.program.has_history:
             for row in self.program.ask("history") or ():
                 self.history[str(row)] = row
+
+    def save(self, path):
+        """Every look, a line each: what was known at a moment that somebody asks about later."""
+        with open(path, "w", encoding="utf-8") as file:
+            for look in self.looks:
+                status = look.status or {}
+                file.write(json.dumps({
+                    "at": look.at, "settled": look.settled, "leader": look.leader,
+                    "shardMap": status.get("shardMap"), "health": status.get("health"),
+                    "nodes": [(row["node"], row.get("state"), row.get("shards"))
+                              for row in status.get("nodes", ())]}) + "\n")
 
     def leaders(self):
         """[(seconds, node name, term)] as the nodes logged them, in order of time."""
