@@ -25,8 +25,8 @@ NODE_TIMEOUT_MS = 1500
 # The order in the proxy's pipe is answered within a millisecond; it shares the machine.
 PROXY_SECONDS = 10.0
 # A takeover without being asked needs the node timeout, a vote and the election's delay: seconds.
-# But Redis measures silence by the wall clock: a server whose clock went back by a minute sees
-# nobody fail for that minute, and its vote is needed.
+# But Redis measures silence by the wall clock: a server whose clock went back by a minute may not
+# see another one fail for that minute (seen once: no failover in 30 s), and its vote is needed.
 TAKEOVER_SECONDS = 100.0
 ADMIN_REPLY_SECONDS = 5.0
 START_ATTEMPTS = 3  # another program may take a port between the look and the start
