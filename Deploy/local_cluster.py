@@ -268,11 +268,15 @@ class Cluster:
     def form(self, deadline):
         share = [SLOTS * index // self.state["masters"]
                  for index in range(self.state["masters"] + 1)]
+        # Distinct epochs from the start: else the nodes settle collisions first, one by one. All of
+        # them before anybody meets: a node that knows another one takes no epoch any more.
         for node in self.nodes:
             connection = self.connect(node)
-            # Distinct epochs from the start: else the nodes settle collisions first, one by one.
             connection.call("CLUSTER", "SET-CONFIG-EPOCH", node["index"] + 1)
             node["id"] = connection.call("CLUSTER", "MYID").decode()
+            connection.close()
+        for node in self.nodes:
+            connection = self.connect(node)
             if node["role"] == "master":
                 first, end = share[node["index"]], share[node["index"] + 1]
                 connection.call("CLUSTER", "ADDSLOTSRANGE", first, end - 1)

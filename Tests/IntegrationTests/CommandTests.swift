@@ -100,6 +100,9 @@ extension ServerSuites {
             let check = try await run(["check"], at: bare.seeds)
             #expect(check.code == Code.unhealthy)
             #expect(check.output.contains("[ERROR]") && check.output.contains("not loaded"))
+            let refused = try await run(["init"], at: bare.seeds)
+            #expect(refused.code == Code.unhealthy, "\(refused.errors)")
+            #expect(refused.errors.contains("not loaded"), "\(refused.errors)")
             try await bare.stop()
             let stage = try await Stage.fresh()
             let before = try await stage.run(["check"])
@@ -108,11 +111,15 @@ extension ServerSuites {
                 try RedisWire(server.port).call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
             }
             let evicting = try await stage.run(["check"])
+            let begun = try await stage.run(["init"])
             for server in stage.cluster.masters {
                 try RedisWire(server.port).call("CONFIG", "SET", "maxmemory-policy", "noeviction")
             }
             #expect(evicting.code == Code.unhealthy)
             #expect(evicting.output.contains("noeviction"), "\(evicting.output)")
+            #expect(begun.code == Code.unhealthy, "\(begun.errors)")
+            #expect(begun.errors.contains("noeviction"), "\(begun.errors)")
+            #expect(try await stage.run(["status"]).code == Code.configuration)
         }
 
         @Test("settings are written once: the same again is fine, others are refused by name")

@@ -6,7 +6,7 @@ enum Operation {
     case renew
     case release(FencingToken)
     case beat(Heartbeat, joinedAt: Int64?)
-    case publish(ShardMapDraft, above: FencingToken)
+    case publish(ShardMapDraft, term: FencingToken, above: FencingToken)
     case leave
     case tokens([ShardID])
     case claim(Int, FencingToken)

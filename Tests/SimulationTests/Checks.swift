@@ -55,7 +55,8 @@ extension Simulation {
             guard known.node != node.caller.number else { return }
             violate(
                 .oneWorkerPerToken,
-                "shard \(shard), \(token.short): \(node.caller.id) and \(nodes[known.node].caller.id)"
+                "shard \(shard), \(token.short): \(node.caller.id) and "
+                    + "\(nodes[known.node].caller.id)"
             )
         }
         book.workers.append((shard, token, node.caller.number))

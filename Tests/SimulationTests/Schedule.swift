@@ -2,8 +2,8 @@ import CoordinatorCore
 
 /// The shape of one schedule, drawn from its seed: how large, how fast, and what goes wrong.
 ///
-/// Only some kinds of trouble happen in one schedule: where everything breaks at once, most of it is
-/// never reached.
+/// Only some kinds of trouble happen in one schedule: where everything breaks at once, most of it
+/// is never reached.
 struct Schedule {
     enum Trouble: CaseIterable {
         case pauseNode, crashNode, doubleStart, stopNode, isolateNode, slowNode

@@ -151,7 +151,8 @@ extension Simulation {
                 guard found.views != ought.views || found.devices != ought.devices else { continue }
                 violate(
                     .figuresAreExact,
-                    "shard \(shard), tier \(tier), window \(base): \(found.views) not \(ought.views)"
+                    "shard \(shard), tier \(tier), window \(base): \(found.views) "
+                        + "not \(ought.views)"
                 )
             }
         }

@@ -58,9 +58,9 @@ extension Simulation {
         case .sendHeartbeat(let request, let heartbeat):
             send(node, request, .beat(heartbeat, joinedAt: node.joinedAt))
         case .readTokens(let request, let shards): send(node, request, .tokens(shards))
-        case .publishMap(let request, let draft, let above, let reason):
+        case .publishMap(let request, let draft, let term, let above, let reason):
             note("\(node.caller.id) publishes: \(reason)")
-            send(node, request, .publish(draft, above: above))
+            send(node, request, .publish(draft, term: term, above: above))
         case .claimShard(let request, let shard, let token):
             send(node, request, .claim(shard.rawValue, token))
         case .leave(let request): send(node, request, .leave)

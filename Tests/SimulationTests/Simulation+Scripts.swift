@@ -132,8 +132,8 @@ extension Simulation {
                 return .superseded
             case nil: return .failed
             }
-        case .publish(let draft, let above):
-            return publish(draft, above, server, caller, time)
+        case .publish(let draft, let term, let above):
+            return publish(draft, term, above, server, caller, time)
         default:
             if servers[server].memory.control?.leave(caller) == true {
                 note("\(caller.id) leaves")
@@ -144,13 +144,13 @@ extension Simulation {
     }
 
     private func publish(
-        _ draft: ShardMapDraft, _ above: FencingToken, _ server: Int, _ caller: Caller,
-        _ time: ServerTime
+        _ draft: ShardMapDraft, _ term: FencingToken, _ above: FencingToken, _ server: Int,
+        _ caller: Caller, _ time: ServerTime
     ) -> Answer {
         let before = servers[server].memory.control
         guard
             let version = servers[server].memory.control?.publish(
-                caller, draft, above: above,
+                caller, draft, term: term, above: above,
                 checksLease: protections.contains(.publicationCheck), time)
         else {
             note("a map of \(caller.id) is refused")

@@ -4,8 +4,8 @@ import Testing
 
 /// The real core of many nodes under everything that a network, clocks and Redis do to it.
 ///
-/// `SIMULATION_SEED` replays one schedule and prints what happened; `SIMULATION_SEEDS` sets how many
-/// fresh ones are run.
+/// `SIMULATION_SEED` replays one schedule and prints what happened; `SIMULATION_SEEDS` sets how
+/// many fresh ones are run.
 @Suite("Simulation")
 struct SimulationTests {
     private static let environment = ProcessInfo.processInfo.environment

@@ -2,14 +2,16 @@ import CoordinatorCore
 import CoordinatorService
 import EventLoop
 import FoundationEssentials
+import RedisClient
 import Terminal
 
 /// `coordinator init`: writes the deployment's settings once.
 @LoopActor enum InitCommand {
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let settings = try SettingsArguments.read(context)
-        let cluster = try await context.connect()
         let sources = try SettingsArguments.sources(context)
+        let cluster = try await context.connect()
+        try await refuseUnfit(cluster)
         let written = try await context.service { () async throws(ServiceError) in
             try await Deployment.initialise(cluster, settings, sources: sources)
         }
@@ -19,6 +21,22 @@ import Terminal
                     + "start nodes with `coordinator run`"
                 : "the deployment has these settings already: nothing was changed")
         return .done
+    }
+
+    /// A deployment begun where figures may be thrown away is not begun.
+    private static func refuseUnfit(_ cluster: RedisCluster) async throws(CommandError) {
+        let lines: [CheckLine]
+        do throws(RedisError) { lines = try await ClusterCheck(cluster).run() } catch {
+            throw CommandError(error)
+        }
+        let errors = lines.filter { $0.level == .error && $0.concernsFitness }
+        guard errors.isEmpty else {
+            throw CommandError(
+                .unhealthy,
+                "this Redis cannot carry a deployment: "
+                    + errors.map { "\($0.name): \($0.detail)" }.joined(separator: "; ")
+                    + ". `coordinator check` has all of it")
+        }
     }
 }
 

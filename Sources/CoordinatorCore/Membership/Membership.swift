@@ -77,7 +77,7 @@ public struct Membership: Sendable {
         let settled = able.filter { $0.heldUntil.map { $0 <= now } ?? true }
         // A node that comes and goes is better than none.
         return (settled.isEmpty ? able : settled)
-            .map { PlannerNode(id: $0.report.id, weight: max(1, $0.report.weight)) }
+            .map { PlannerNode(id: $0.report.id, weight: $0.report.weight) }
             .sorted { $0.id < $1.id }
     }
 
@@ -86,6 +86,11 @@ public struct Membership: Sendable {
         members.values.reduce(into: [:]) { all, member in
             all.merge(member.report.refused) { max($0, $1) }
         }
+    }
+
+    /// The newest map that any node has: a failover may have lost it where it is stored.
+    public var newestMap: FencingToken? {
+        members.values.compactMap { $0.isLost ? nil : $0.report.mapVersion }.max()
     }
 
     /// When the next node would be lost, or the next hold-down ends, if nothing is heard until

@@ -14,11 +14,14 @@ public struct NodeReport: Hashable, Sendable {
     public let weight: Int
     /// Shards that did not accept its claim or its work, and the greater token each one showed.
     public let refused: [ShardID: FencingToken]
+    /// The version of the map that it has; nil before the first one.
+    public let mapVersion: FencingToken?
 
     /// A report of its parts.
     public init(
         id: NodeID, heartbeatAt: Int64, joinedAt: Int64, followsLoss: Bool = false,
-        isDraining: Bool = false, weight: Int = 1, refused: [ShardID: FencingToken] = [:]
+        isDraining: Bool = false, weight: Int = 1, refused: [ShardID: FencingToken] = [:],
+        mapVersion: FencingToken? = nil
     ) {
         self.id = id
         self.heartbeatAt = heartbeatAt
@@ -27,5 +30,6 @@ public struct NodeReport: Hashable, Sendable {
         self.isDraining = isDraining
         self.weight = weight
         self.refused = refused
+        self.mapVersion = mapVersion
     }
 }

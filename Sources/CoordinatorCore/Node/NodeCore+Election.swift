@@ -145,7 +145,8 @@ extension NodeCore {
     }
 
     private var greatestKnownToken: FencingToken? {
-        let tokens = [map?.version, lastHolder?.token, greatestTerm].compactMap { $0 } + refused.values
+        let tokens =
+            [map?.version, lastHolder?.token, greatestTerm].compactMap { $0 } + refused.values
         return tokens.max()
     }
 

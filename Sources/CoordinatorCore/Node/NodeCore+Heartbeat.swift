@@ -54,6 +54,10 @@ extension NodeCore {
             }
             if let known, (answer.mapVersion ?? .zero) < known { leadership.mustPublish = true }
             leadership.membership.observe(nodes, serverTime: answer.serverTime, now: now)
+            // Others hold to a newer map than the stored one: they need one that is newer still.
+            if let newest = leadership.membership.newestMap, newest > (map?.version ?? .zero) {
+                leadership.mustPublish = true
+            }
             leadership.hasLooked = true
             role = .leader(leadership)
             govern(now)

@@ -29,13 +29,13 @@ extension NodeCore {
         }
         let draft = plan(leadership, now)
         guard draft.movedCount > 0 || leadership.mustPublish else { return }
-        let above = leadership.seen.values.reduce(max(leadership.token, map?.version ?? .zero)) {
-            max($0, $1)
-        }
+        let known = [leadership.token, map?.version, leadership.membership.newestMap]
+        let above = known.compactMap { $0 }.reduce(leadership.seen.values.max() ?? .zero, max)
         let request = makeRequest()
         leadership.publication = (request, draft)
         directives.append(
-            .publishMap(request, draft, above: above, reason: reason(draft, lost)))
+            .publishMap(
+                request, draft, term: leadership.token, above: above, reason: reason(draft, lost)))
     }
 
     mutating func takeTokens(

@@ -115,8 +115,9 @@ public enum NodeDirective: Sendable {
     case sendHeartbeat(RequestID, Heartbeat)
     /// Read the tokens that shards hold.
     case readTokens(RequestID, [ShardID])
-    /// Publish a map with a version above all of these.
-    case publishMap(RequestID, ShardMapDraft, above: FencingToken, reason: String)
+    /// Publish a map under a term, with a version above a token.
+    case publishMap(
+        RequestID, ShardMapDraft, term: FencingToken, above: FencingToken, reason: String)
     /// Claim a shard.
     case claimShard(RequestID, ShardID, FencingToken)
     /// Take the node off the list.

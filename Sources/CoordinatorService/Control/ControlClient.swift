@@ -42,7 +42,7 @@ import RedisClient
 
     /// Gives it back, if it is still this holder's, and says so: others wait for that word.
     func release(_ token: FencingToken, reason: String) async throws(ServiceError) {
-        _ = try await lease("release", "", atMost: Self.timeout)
+        _ = try await lease("release", token.text, atMost: Self.timeout)
         _ = try await cluster.ask(
             [
                 "XADD", .init(RedisKeys.audit), "MAXLEN", "~", "10000", "*",
@@ -52,13 +52,13 @@ import RedisClient
     }
 
     private func lease(
-        _ action: String, _ above: String, atMost: Duration
+        _ action: String, _ token: String, atMost: Duration
     ) async throws(ServiceError) -> LeaseAnswer {
         let reply = try await run(
             ScriptLibrary.lease, [RedisKeys.lease],
             [
                 .init(action), .init(node.text), .init(nonce),
-                .init(timing.leaseDuration.wholeMilliseconds), .init(above),
+                .init(timing.leaseDuration.wholeMilliseconds), .init(token),
             ], timeout: min(Self.timeout, atMost))
         guard let items = reply.items, items.count == 3, let value = items[1].text else {
             throw unexpected(RedisKeys.lease)
@@ -156,13 +156,13 @@ import RedisClient
     ///
     /// - Errors: after `outcomeUnknown` the stored map says whether it was published.
     func publish(
-        _ draft: ShardMapDraft, above: FencingToken, reason: String
+        _ draft: ShardMapDraft, term: FencingToken, above: FencingToken, reason: String
     ) async throws(ServiceError) -> FencingToken? {
         let reply = try await run(
             ScriptLibrary.publish,
             [RedisKeys.lease, RedisKeys.map, RedisKeys.audit, RedisKeys.controlGuard],
             [
-                .init(nonce), .init(node.text), .init(above.text),
+                .init(term.text), .init(node.text), .init(above.text),
                 .init(ShardMapText(draft).encoded()), .init(reason),
             ], timeout: Self.timeout, isRepeatable: false)
         guard let items = reply.items, items.count == 2 else { throw unexpected(RedisKeys.map) }

@@ -5,7 +5,8 @@ import RedisClient
 /// A node as it says of itself, once a second, with what the server noted beside it.
 ///
 /// - Shape: a field of `H:NODES::{control}::`, named by the node's name:
-///   `<heartbeat at> <joined at> <nonce> <1 when the start before it ended without a word> <JSON>`.
+///   `<heartbeat at> <joined at> <nonce> <1 when the start before it ended without a word> <nonces
+///   of starts it replaced> <JSON>`.
 public struct NodeRecord: Sendable {
     /// How far a node's shards are in one tier, ms.
     public struct Progress: Codable, Hashable, Sendable {
@@ -28,6 +29,8 @@ public struct NodeRecord: Sendable {
         /// Time to live and lease of this node, ms.
         var ttl: Int64?
         var refused: [String: String]?
+        /// The version of the map that it has.
+        var map: String?
         var progress: [String: Progress]?
     }
 
@@ -60,13 +63,13 @@ public struct NodeRecord: Sendable {
     }
 
     init(_ value: [UInt8]) throws(ServiceError) {
-        let parts = value.split(separator: UInt8(ascii: " "), maxSplits: 4)
-        guard parts.count == 5,
+        let parts = value.split(separator: UInt8(ascii: " "), maxSplits: 5)
+        guard parts.count == 6,
             let heartbeatAt = Int64(String(decoding: parts[0], as: UTF8.self)),
             let joinedAt = Int64(String(decoding: parts[1], as: UTF8.self))
         else { throw .unreadable(key: RedisKeys.nodes, detail: "a record without its times") }
         do {
-            statement = try JSONDecoder().decode(Statement.self, from: Data(parts[4]))
+            statement = try JSONDecoder().decode(Statement.self, from: Data(parts[5]))
         } catch {
             throw .unreadable(key: RedisKeys.nodes, detail: "\(error)")
         }
@@ -91,7 +94,8 @@ public struct NodeRecord: Sendable {
         }
         return NodeReport(
             id: id, heartbeatAt: heartbeatAt, joinedAt: joinedAt, followsLoss: followsLoss,
-            isDraining: isDraining, weight: statement.weight ?? 1, refused: refused)
+            isDraining: isDraining, weight: statement.weight ?? 1, refused: refused,
+            mapVersion: statement.map.flatMap { FencingToken($0) })
     }
 
     /// The records of a reply of HGETALL.

@@ -170,6 +170,19 @@ import RedisClient
                             "no replica of the master of \(key) confirmed what was read within "
                             + "\(Self.confirmWithin); it is read again"))
             }
+            if !waits {
+                // A master that thinks itself without replicas may have been replaced by one while
+                // it slept.
+                let before = cluster.master(of: slot)?.endpoint
+                do throws(RedisError) { try await cluster.refreshTopology() } catch {
+                    throw .redis(error)
+                }
+                let master = cluster.master(of: slot)
+                guard master?.endpoint == before, master?.replicaCount == 0 else {
+                    waits = true
+                    continue
+                }
+            }
             return try end(items.reply, position, take)
         }
     }

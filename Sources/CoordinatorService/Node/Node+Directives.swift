@@ -21,9 +21,10 @@ extension Node {
         case .releaseLease(let token, let reason): release(token, reason)
         case .sendHeartbeat(let request, let heartbeat): beat(request, heartbeat)
         case .readTokens(let request, let shards): readTokens(request, shards)
-        case .publishMap(let request, let draft, let above, let reason):
+        case .publishMap(let request, let draft, let term, let above, let reason):
             ask(request) { control throws(ServiceError) in
-                let version = try await control.publish(draft, above: above, reason: reason)
+                let version = try await control.publish(
+                    draft, term: term, above: above, reason: reason)
                 return version.map { .mapPublished(request, version: $0) }
                     ?? .publicationRefused(request)
             }
@@ -123,7 +124,7 @@ extension Node {
             ttl: options.timing.nodeTTL.wholeMilliseconds,
             refused: refusals.isEmpty
                 ? nil : Dictionary(refusals, uniquingKeysWith: { first, _ in first }),
-            progress: progress)
+            map: map?.version.text, progress: progress)
     }
 
     private func readTokens(_ request: RequestID, _ wanted: [ShardID]) {

@@ -22,6 +22,12 @@ public struct CheckLine: Sendable, Equatable {
     /// What was found, and the way out where it is wrong.
     public let detail: String
 
+    /// Whether it is about what a Redis is, rather than how it is at this moment: no deployment is
+    /// begun on one that is unfit.
+    public var concernsFitness: Bool {
+        name.hasPrefix("module ") || name == "memory policy" || name == "Redis version"
+    }
+
     init(_ level: Level, _ name: String, _ detail: String) {
         self.level = level
         self.name = name

@@ -2,7 +2,8 @@
 -- migrates, and then nobody could be elected.
 --
 -- KEYS  1 lease
--- ARGV  1 'grant' | 'renew' | 'release' · 2 node id · 3 nonce (16 hex) · 4 ttl, ms · 5 token to be above ('' = none)
+-- ARGV  1 'grant' | 'renew' | 'release' · 2 node id · 3 nonce (16 hex) · 4 ttl, ms
+--       5 grant: token to be above ('' = none); release: the token that is given back
 -- Reply {1, value, remaining ms} when the caller holds it (release: held it), else {0, value or '', remaining ms}
 -- value: `<token> <node id>`, token: `<epoch, 20 digits>-<µs, 20 digits>-<nonce>`, which sorts as it compares.
 local lease, action, node, nonce, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -22,7 +23,10 @@ elseif mine then
         redis.call('PEXPIRE', lease, ttl)
         return {1, value, ttl}
     end
-    redis.call('DEL', lease)
-    return {1, value, 0}
+    -- A release that comes late must not free a later term of the same node.
+    if string.sub(value, 1, 58) == ARGV[5] then
+        redis.call('DEL', lease)
+        return {1, value, 0}
+    end
 end
 return {0, value or '', redis.call('PTTL', lease)}

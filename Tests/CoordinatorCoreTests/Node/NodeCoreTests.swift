@@ -71,7 +71,7 @@ private struct Bench {
             .heartbeatAnswered(look, try answer(holder: Self.me, nodes: [try report(Self.me)])),
             at: 4)
         let publication = try request {
-            if case .publishMap(let request, _, _, _) = $0 { request } else { nil }
+            if case .publishMap(let request, _, _, _, _) = $0 { request } else { nil }
         }
         tell(.mapPublished(publication, version: try Self.token(20)), at: 5)
         for directive in said {

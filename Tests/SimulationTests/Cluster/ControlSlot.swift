@@ -137,7 +137,7 @@ struct ControlSlot {
             report: NodeReport(
                 id: caller.id, heartbeatAt: time.milliseconds, joinedAt: joined,
                 followsLoss: followsLoss, isDraining: heartbeat.isDraining,
-                refused: heartbeat.refused))
+                refused: heartbeat.refused, mapVersion: heartbeat.mapVersion))
         let version = map?.version
         let answer = HeartbeatAnswer(
             serverTime: time.milliseconds, lease: answer(time), mapVersion: version,
@@ -157,10 +157,10 @@ struct ControlSlot {
 
     /// Returns nil when the lease is another's.
     mutating func publish(
-        _ caller: Caller, _ draft: ShardMapDraft, above: FencingToken, checksLease: Bool,
-        _ time: ServerTime
+        _ caller: Caller, _ draft: ShardMapDraft, term: FencingToken, above: FencingToken,
+        checksLease: Bool, _ time: ServerTime
     ) -> FencingToken? {
-        guard !checksLease || holder(time)?.holder == caller.number else { return nil }
+        guard !checksLease || holder(time)?.token == term else { return nil }
         let version = mint(caller, above: max(above, map?.version ?? .zero), time)
         map = draft.published(as: version)
         return version
