@@ -208,8 +208,10 @@ extension Node {
     private func lookAround(_ beat: ControlClient.Beat) {
         guard let deployment else { return }
         var notes = ControlClient.Notes()
-        notes.runs = runs.changes(beat.nodes, deployment.ladder, shardCount: shards.count)
         let now = beat.answer.serverTime
+        // A lost node is still listed, with the shards that others have now.
+        let live = beat.nodes.filter { $0.state(now: now) != "lost" }
+        notes.runs = runs.changes(live, deployment.ladder, shardCount: shards.count)
         notes.forgotten = beat.nodes.filter {
             now - $0.heartbeatAt > NodeRecord.forgottenAfterMilliseconds
         }
