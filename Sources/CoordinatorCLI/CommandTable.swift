@@ -13,6 +13,9 @@ import Terminal
         "version": VersionCommand.run, "top": TopCommand.run, "report": ReportCommand.run,
         "series": SeriesCommand.run, "export": ExportCommand.run, "show": ShowCommand.run,
         "explain": ExplainCommand.run, "audit": AuditCommand.run,
-        "check": CheckCommand.run,
+        "check": CheckCommand.run, "nodes": NodesCommand.run, "history": HistoryCommand.run,
+        "drain": DrainCommand.run, "rebalance": RebalanceCommand.run,
+        "step-down": StepDownCommand.run, "pause": PauseCommand.pause,
+        "resume": PauseCommand.resume,
     ]
 }

@@ -9,7 +9,7 @@ enum ProgramModel {
         description:
             "One stream entry per page view becomes figures per website, section and page, "
             + "in windows of 1 minute to 3 hours.",
-        commands: deployment + observation + figures + checks + other,
+        commands: deployment + observation + figures + checks + operations + other,
         globalOptions: globals,
         epilogue: "Exit codes:\n" + ExitCode.helpTable)
 
@@ -174,6 +174,9 @@ enum ProgramModel {
             group: "Observation",
             options: [Option("exit-code", help: "exit 5 when the deployment is not healthy")]),
         Command(
+            "nodes", summary: "state, shards and last heartbeat of every node",
+            group: "Observation"),
+        Command(
             "shards", summary: "owner, progress and place of every shard", group: "Observation"),
         Command("tiers", summary: "how far every tier is", group: "Observation"),
         Command(
@@ -186,6 +189,51 @@ enum ProgramModel {
             ]),
         Command(
             "leader", summary: "the leader's id; exit 5 when there is none", group: "Observation"),
+        Command(
+            "history", summary: "elections, maps, nodes, runs, orders: what happened last",
+            description: "The newest is the last line, as in a log.", group: "Observation",
+            options: [
+                Option(
+                    "number", short: "n", .value(.count(1...10_000)), valueName: "N",
+                    default: "20", help: "how many entries")
+            ]),
+    ]
+
+    private static let consent: [Option] = [
+        Option("dry-run", help: "say what would happen, change nothing"),
+        Option("yes", short: "y", help: "do not ask; needed where there is no terminal"),
+    ]
+    private static let pausable = Operand(
+        "tier", help: "a tier but the base, such as 5MINUTES or 5m")
+
+    private static let operations: [Command] = [
+        Command(
+            "drain", summary: "take all shards from a node, until --undo",
+            description:
+                "Its shards go to the other nodes without a gap. It holds for the node's name, "
+                + "also after a restart.",
+            group: "Operations",
+            operands: [Operand("node", help: "a node's name, or its id as in `nodes`")],
+            options: [Option("undo", help: "let it have shards again")] + consent),
+        Command(
+            "step-down", summary: "end the leader's term: another node takes over",
+            description: "Shards stay where they are. Only the term that was read is ended.",
+            group: "Operations", options: consent),
+        Command(
+            "rebalance", summary: "give nodes that are held back their shards now",
+            description:
+                "Shards are balanced by themselves; a node that was lost and came back waits for "
+                + "its --hold-down, which this ends.",
+            group: "Operations", options: consent),
+        Command(
+            "pause", summary: "seal no windows of a tier",
+            description:
+                "Coarser tiers wait for it; events are counted on. Finer windows are kept until "
+                + "they are merged, so nothing is lost, and memory grows meanwhile.",
+            group: "Operations", operands: [pausable], options: consent),
+        Command(
+            "resume", summary: "seal the windows of a paused tier again", group: "Operations",
+            operands: [pausable], options: consent),
     ]
 
     private static let figures: [Command] = [

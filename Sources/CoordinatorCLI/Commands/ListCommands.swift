@@ -1,7 +1,6 @@
 import CoordinatorCore
 import CoordinatorService
 import EventLoop
-import RedisClient
 import Terminal
 
 /// `coordinator tiers`
@@ -9,8 +8,9 @@ import Terminal
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let deployment = try await context.deployment()
         let (tiers, missing) = try await context.service { () async throws(ServiceError) in
-            let survey = try await deployment.survey()
-            return (try await TierReport.all(deployment, survey), survey.missing)
+            let control = try await deployment.control()
+            let survey = await deployment.survey(now: control.now, withWindows: true)
+            return (TierReport.all(deployment, survey, control.sources), survey.missing)
         }
         let values = tiers.map(StatusJSON.tier)
         context.show(Document(.array(values), lines: values, table: StatusTables.tiers(tiers)))
@@ -29,8 +29,10 @@ import Terminal
             return try await change(action, key, deployment, context)
         }
         let (sources, missing) = try await context.service { () async throws(ServiceError) in
-            let survey = try await deployment.survey()
-            return (try await SourceReport.all(deployment, survey), survey.missing)
+            let control = try await deployment.control()
+            let survey = await deployment.survey(now: control.now)
+            let (sources, absences) = await SourceReport.all(deployment, survey, control.sources)
+            return (sources, survey.missing + absences.filter { !survey.missing.contains($0) })
         }
         let values = sources.map(StatusJSON.source)
         context.show(Document(.array(values), lines: values, table: StatusTables.sources(sources)))
@@ -60,58 +62,6 @@ import Terminal
     }
 }
 
-/// `coordinator shards`
-@LoopActor enum ShardsCommand {
-    static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
-        let deployment = try await context.deployment()
-        let survey = try await context.service { () async throws(ServiceError) in
-            try await deployment.survey()
-        }
-        var table = Table([
-            TableColumn("SHARD", .trailing, isName: true), TableColumn("TAG"), TableColumn("SLOTS"),
-            TableColumn("NODE", isElastic: true), TableColumn("MASTER"),
-            TableColumn("SEALED TO", field: "sealed_to"),
-            TableColumn("OPEN"), TableColumn("TOKEN", isWideOnly: true),
-        ])
-        var values: [JSONValue] = []
-        for shard in deployment.layout.shards {
-            let state = survey.states[shard.rawValue]
-            let tag = deployment.layout.tag(of: shard)
-            let slots = deployment.layout.slots(of: shard)
-            let master = deployment.cluster.master(of: HashSlot(key: RedisKeys.shardState(tag)))
-            let first =
-                deployment.ladder.tiers.count > 1
-                ? deployment.ladder.tiers[1] : deployment.ladder.base
-            table.append([
-                TableCell("\(shard)"), TableCell(tag),
-                TableCell("\(slots.lowerBound)–\(slots.upperBound)"),
-                .optional(state?.owner), .optional(master.map { "\($0.endpoint)" }),
-                .instant(state?.sealed[first.name].flatMap { $0 > 0 ? $0 : nil }),
-                .optional(state?.open.map { deployment.ladder.tiers[$0.tier - 1].name }),
-                .optional(state?.token?.text),
-            ])
-            let sealed = deployment.ladder.tiers.dropFirst().map {
-                JSONValue.Member($0.name, .optional(state?.sealed[$0.name]))
-            }
-            values.append(
-                .object([
-                    .init("shard", .integer(Int64(shard.rawValue))), .init("tag", .string(tag)),
-                    .init(
-                        "slots",
-                        .array([
-                            .integer(Int64(slots.lowerBound)), .integer(Int64(slots.upperBound)),
-                        ])),
-                    .init("node", .optional(state?.owner)),
-                    .init("token", .optional(state?.token?.text)),
-                    .init("master", .optional(master.map { "\($0.endpoint)" })),
-                    .init("sealedTo", .object(sealed)),
-                ]))
-        }
-        context.show(Document(.array(values), lines: values, table: table))
-        return context.finish(missing: survey.missing)
-    }
-}
-
 /// `coordinator leader`
 @LoopActor enum LeaderCommand {
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
@@ -123,14 +73,17 @@ import Terminal
             throw CommandError(
                 .unhealthy, "there is no leader: is a node running? `coordinator status` says more")
         }
-        var table = Table([TableColumn("NODE", isName: true), TableColumn("TERM")])
-        table.append([TableCell(leader.node), TableCell(leader.term)])
-        let value = JSONValue.object([
-            .init("node", .string(leader.node)), .init("term", .string(leader.term)),
-            .init("since", .string(ISO8601Text.text(leader.since))),
-            .init("leaseRemainingMs", .integer(leader.leaseRemainingMilliseconds)),
+        var table = Table([
+            TableColumn("NODE", isElastic: true, isName: true), TableColumn("SINCE"),
+            TableColumn("LEASE LEFT", field: "lease_left_ms", .trailing),
+            TableColumn("TERM", isWideOnly: true),
         ])
-        context.show(Document(value, table: table))
+        let left = leader.leaseRemainingMilliseconds
+        table.append([
+            TableCell(leader.node), .instant(leader.since - leader.since % 1_000),
+            TableCell("\(left) ms", raw: "\(left)"), TableCell(leader.term),
+        ])
+        context.show(Document(StatusJSON.leader(leader), table: table))
         return .done
     }
 }

@@ -14,98 +14,19 @@ import Terminal
         case .json, .ndjson:
             context.show(Document(StatusJSON.value(report), table: Table([])))
         case .table, .wide, .csv, .name:
-            for section in StatusTables.sections(report) {
+            for section in StatusTables.sections(report, context.style) {
                 context.output.write(section.title(context.style))
+                for line in section.lines where Questions.isForPeople(context) {
+                    context.output.write(line + "\n")
+                }
                 context.output.write(section.table.text(context.style))
             }
         }
-        let code = context.finish(missing: report.survey.missing)
+        let code = context.finish(missing: report.missing)
         if code == .done, context.arguments.flag("exit-code"), report.health.state != .healthy {
             return .unhealthy
         }
         return code
-    }
-}
-
-/// The status as scripts read it.
-enum StatusJSON {
-    static func value(_ report: StatusReport) -> JSONValue {
-        .object([
-            .init("observedAt", .string(ISO8601Text.text(report.survey.now))),
-            .init("partial", .bool(report.survey.isPartial)),
-            .init(
-                "health",
-                .object([
-                    .init("state", .string(report.health.state.rawValue)),
-                    .init("reasons", .array(report.health.reasons.map { .string($0) })),
-                ])),
-            .init("leader", report.leader.map(leader) ?? .null),
-            .init("nodes", .array(report.nodes.map { node($0, report) })),
-            .init("shardMap", shardMap(report)),
-            .init("tiers", .array(report.tiers.map(tier))),
-            .init("sources", .array(report.sources.map(source))),
-        ])
-    }
-
-    private static func leader(_ leader: LeaderReport) -> JSONValue {
-        .object([
-            .init("node", .string(leader.node)), .init("term", .string(leader.term)),
-            .init("since", .string(ISO8601Text.text(leader.since))),
-            .init("leaseRemainingMs", .integer(leader.leaseRemainingMilliseconds)),
-        ])
-    }
-
-    private static func node(_ node: NodeRecord, _ report: StatusReport) -> JSONValue {
-        .object([
-            .init("node", .string(node.id.text)), .init("host", .string(node.host)),
-            .init("role", .string(node.role)),
-            .init("state", .string(node.state(now: report.survey.now))),
-            .init("shards", .integer(Int64(node.shards))), .init("version", .string(node.version)),
-            .init("heartbeatAt", .string(ISO8601Text.text(node.heartbeatAt))),
-        ])
-    }
-
-    private static func shardMap(_ report: StatusReport) -> JSONValue {
-        .object([
-            .init("version", .optional(report.ownership.version?.text)),
-            .init("shards", .integer(Int64(report.survey.states.count))),
-            .init("owned", .integer(Int64(report.ownership.owned))),
-            .init(
-                "orphaned", .array(report.ownership.orphaned.map { .integer(Int64($0.rawValue)) })),
-            .init(
-                "moving", .array(report.ownership.moving.map { .integer(Int64($0.rawValue)) })),
-        ])
-    }
-
-    static func tier(_ tier: TierReport) -> JSONValue {
-        .object([
-            .init("tier", .string(tier.tier.name)),
-            .init("lengthMs", .integer(tier.tier.lengthMilliseconds)),
-            .init("keepMs", .integer(tier.tier.keepMilliseconds)),
-            .init("sealedTo", .optional(tier.sealedTo)),
-            .init("lagMs", .optional(tier.lagMilliseconds)),
-            .init(
-                "runs",
-                .object([
-                    .init("done", .optional(tier.windows)),
-                    .init("open", .integer(Int64(tier.open))),
-                ])),
-        ])
-    }
-
-    static func source(_ source: SourceReport) -> JSONValue {
-        let refused = source.refused.sorted { $0.key < $1.key }
-        return .object([
-            .init("key", .string(source.record.key)),
-            .init("readTo", .optional(source.readTo?.description)),
-            .init("lastId", .optional(source.lastID?.description)),
-            .init("lag", .optional(source.lag)),
-            .init("read", .integer(source.read)), .init("counted", .integer(source.counted)),
-            .init("refused", .object(refused.map { .init($0.key, .integer($0.value)) })),
-            .init("kind", .string(source.record.kind.rawValue)),
-            .init("name", .optional(source.record.name)),
-            .init("state", .string(source.state)),
-        ])
     }
 }
 
@@ -115,6 +36,8 @@ enum StatusTables {
         let heading: String
         let remark: String
         let tone: Tone
+        /// Between the title and the table, for people only.
+        var lines: [String] = []
         let table: Table
 
         func title(_ style: RenderingStyle) -> String {
@@ -127,9 +50,9 @@ enum StatusTables {
         }
     }
 
-    static func sections(_ report: StatusReport) -> [Section] {
+    static func sections(_ report: StatusReport, _ style: RenderingStyle) -> [Section] {
         [
-            health(report), nodes(report),
+            health(report), nodes(report), shards(report, style),
             Section(heading: "TIERS", remark: "", tone: .strong, table: tiers(report.tiers)),
             Section(heading: "SOURCES", remark: "", tone: .strong, table: sources(report.sources)),
         ]
@@ -139,18 +62,20 @@ enum StatusTables {
         var table = Table([
             TableColumn("LEADER", isElastic: true, isName: true), TableColumn("SINCE"),
             TableColumn("LEASE LEFT"), TableColumn("SHARDS OWNED", .trailing),
-            TableColumn("TERM", isWideOnly: true),
+            TableColumn("MAP AGE", .trailing), TableColumn("TERM", isWideOnly: true),
         ])
         let owned = "\(report.ownership.owned)/\(report.survey.states.count)"
+        let age = TableCell(
+            report.mappedAt.map { NodeTables.age(since: $0, now: report.survey.now) } ?? "–")
         if let leader = report.leader {
             table.append([
                 TableCell(leader.node),
                 TableCell(ISO8601Text.text(leader.since - leader.since % 1_000)),
                 TableCell("\(leader.leaseRemainingMilliseconds) ms"), TableCell(owned),
-                TableCell(leader.term),
+                age, TableCell(leader.term),
             ])
         } else {
-            table.append([TableCell("none", tone: .bad), "–", "–", TableCell(owned), "–"])
+            table.append([TableCell("none", tone: .bad), "–", "–", TableCell(owned), age, "–"])
         }
         let tone: Tone = report.health.state == .healthy ? .good : .bad
         return Section(
@@ -166,15 +91,35 @@ enum StatusTables {
             TableColumn("VERSION"), TableColumn("HEARTBEAT"),
         ])
         for node in report.nodes {
-            let state = node.state(now: report.survey.now)
             table.append([
                 TableCell(node.id.text), TableCell(node.host), TableCell(node.role),
-                TableCell(state, tone: state == "ready" ? .plain : .bad),
+                NodeTables.state(node, report.control),
                 .number(Int64(node.shards)), TableCell(node.version),
-                TableCell(NumberText.relative(node.heartbeatAt, now: report.survey.now)),
+                NodeTables.heartbeat(node, report.control),
             ])
         }
         return Section(heading: "NODES", remark: "", tone: .strong, table: table)
+    }
+
+    private static func shards(_ report: StatusReport, _ style: RenderingStyle) -> Section {
+        var table = Table([
+            TableColumn("MASTER", isElastic: true, isName: true),
+            TableColumn("SHARDS", .trailing), TableColumn("ANSWERED", .trailing),
+        ])
+        for master in report.masters {
+            let isWhole = master.answered == master.shards
+            table.append([
+                .optional(master.endpoint), .number(Int64(master.shards)),
+                .number(Int64(master.answered), tone: isWhole ? .plain : .bad),
+            ])
+        }
+        let fenced = report.survey.fencedWrites
+        let remark =
+            style.format == .wide && fenced > 0
+            ? "\(NumberText.grouped(fenced)) steps of superseded owners refused" : ""
+        return Section(
+            heading: "SHARDS", remark: remark, tone: .strong,
+            lines: ShardLines.lines(report.strip, style), table: table)
     }
 
     static func tiers(_ tiers: [TierReport]) -> Table {

@@ -20,6 +20,37 @@ public struct HistoryEntry: Sendable {
     public let mapVersion: FencingToken?
     public let reason: String
 
+    private static let upTo = ", up to "
+
+    /// The reason for people: a run's time is written as `format` writes it, and comes before what
+    /// a narrow terminal may cut.
+    ///
+    /// - Shape: a run's reason is `<tier>: <what>, up to <ms since 1970>`.
+    public func sentence(_ format: (Int64) -> String) -> String {
+        let words = reason.split(separator: " ")
+        guard kind == .run, let tier = words.first, tier.hasSuffix(":"), let last = words.last,
+            let time = Int64(last), reason.hasSuffix(Self.upTo + last)
+        else { return reason }
+        let what = reason.dropFirst(tier.count).dropLast(Self.upTo.count + last.count)
+        return "\(tier.dropLast()) up to \(format(time)):\(what)"
+    }
+
+    /// When, ms.
+    public var at: Int64 { Int64(clamping: id.milliseconds) }
+
+    /// An entry of its parts.
+    init(
+        id: StreamID, kind: Kind, subject: String, term: FencingToken? = nil,
+        mapVersion: FencingToken? = nil, reason: String
+    ) {
+        self.id = id
+        self.kind = kind
+        self.subject = subject
+        self.term = term
+        self.mapVersion = mapVersion
+        self.reason = reason
+    }
+
     /// Reads an entry; nil for one of a kind that a newer version writes.
     init?(_ entry: RedisValue) {
         guard let parts = entry.items, parts.count == 2,

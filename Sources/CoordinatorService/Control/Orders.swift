@@ -70,7 +70,7 @@ extension Deployment {
                 )
             case .pause(let tier, let isOn):
                 (
-                    isOn ? "set" : "clear", "pause:\(tier.name)", "1", "", tier.name,
+                    isOn ? "set" : "clear", "pause:\(tier.name)", "1", "", "",
                     isOn ? "\(tier.name) paused" : "\(tier.name) resumed"
                 )
             case .stepDown(let leader):

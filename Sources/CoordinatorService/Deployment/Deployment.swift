@@ -97,7 +97,11 @@ public import RedisClient
     }
 
     private static func serverTime(_ cluster: RedisCluster) async throws(ServiceError) -> Int64 {
-        let time = try await cluster.ask(["TIME"], slot: controlSlot)
+        try milliseconds(try await cluster.ask(["TIME"], slot: controlSlot))
+    }
+
+    /// The time of a reply of TIME, ms.
+    static func milliseconds(_ time: RedisValue) throws(ServiceError) -> Int64 {
         guard let parts = time.items, parts.count == 2,
             let seconds = parts[0].text.flatMap(Int64.init),
             let micros = parts[1].text.flatMap(Int64.init)

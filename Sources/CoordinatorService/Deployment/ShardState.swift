@@ -28,6 +28,8 @@ public struct ShardState: Sendable {
     public var late: Int64 = 0
     public var rotations: Int64 = 0
     public var faults: Int64 = 0
+    /// Steps of rotation that were refused because they showed another token.
+    public var fenced: Int64 = 0
     public var fault: String?
 
     /// Reads the reply of HGETALL, or of a claim; fields it does not know are left for newer
@@ -50,6 +52,7 @@ public struct ShardState: Sendable {
         case "rotations": rotations = Int64(value) ?? 0
         case "faults": faults = Int64(value) ?? 0
         case "fault": fault = value
+        case "fenced": fenced = Int64(value) ?? 0
         case "open": open = Self.window(value)
         default: takePrefixed(name, value)
         }

@@ -23,7 +23,8 @@ public struct Ownership: Sendable {
     /// By shard number.
     public let states: [State]
 
-    init(_ map: ShardMap?, _ survey: Survey, nodes: [NodeRecord]) {
+    /// Holds a map against what the shards say, and against who is there.
+    public init(_ map: ShardMap?, _ survey: Survey, nodes: [NodeRecord]) {
         version = map?.version
         let live = Set(nodes.filter { $0.state(now: survey.now) != "lost" }.map(\.id))
         var owners: [NodeID?] = []

@@ -15,43 +15,78 @@ public struct StatusReport: Sendable {
     }
 
     public let survey: Survey
-    public let leader: LeaderReport?
-    public let nodes: [NodeRecord]
+    /// What the control slot said.
+    public let control: ControlReading
     public let tiers: [TierReport]
     public let sources: [SourceReport]
+    /// Which master holds how many shards, by their first shard.
+    public let masters: [MasterReport]
     public let health: Health
-
     /// Who owns which shard, by the map and by the shards' own slots.
     public let ownership: Ownership
+    /// What was not answered, one sentence each, without repetition.
+    public let missing: [String]
+
+    public var leader: LeaderReport? { control.leader }
+    public var nodes: [NodeRecord] { control.nodes }
+    /// All shards on one line.
+    public var strip: ShardStrip { ShardStrip(ownership, nodes: nodes.map(\.id)) }
+    /// Since when the map is in force, ms; nil before the first one.
+    public var mappedAt: Int64? {
+        ownership.version.map { Int64(clamping: $0.microseconds / 1_000) }
+    }
 
     /// A tier later than this beyond its length and grace is worth a word.
     private static let tolerableLagMilliseconds: Int64 = 60_000
 
-    /// Looks at everything once.
+    /// Looks at everything once, in as few round trips as there are dependences.
     @LoopActor public static func make(_ deployment: Deployment) async throws(ServiceError)
         -> StatusReport
     {
-        let survey = try await deployment.survey()
-        let leader = try await deployment.leader()
-        let nodes = try await deployment.nodes()
-        let tiers = try await TierReport.all(deployment, survey)
-        let sources = try await SourceReport.all(deployment, survey)
-        let ownership = Ownership(
-            try await deployment.shardMap(), survey, nodes: nodes)
+        enum Part: Sendable {
+            case survey(Survey)
+            case ends([SourceReport.End])
+        }
+        let control = try await deployment.control()
+        let parts = await gather(2) { part -> Part in
+            part == 0
+                ? .survey(await deployment.survey(now: control.now, withWindows: true))
+                : .ends(await SourceReport.ends(deployment, control.sources))
+        }
+        guard case .survey(let survey) = parts[0], case .ends(let ends) = parts[1] else {
+            preconditionFailure("parts come in the order they were asked for")
+        }
+        let tiers = TierReport.all(deployment, survey, control.sources)
+        let (sources, absences) = await SourceReport.all(deployment, survey, ends)
+        let ownership = Ownership(control.map, survey, nodes: control.nodes)
+        let missing = survey.missing + absences.filter { !survey.missing.contains($0) }
+        return StatusReport(
+            survey: survey, control: control, tiers: tiers, sources: sources,
+            masters: MasterReport.all(deployment, survey),
+            health: health(deployment, control, ownership, tiers, isPartial: !missing.isEmpty),
+            ownership: ownership, missing: missing)
+    }
+
+    @LoopActor private static func health(
+        _ deployment: Deployment, _ control: ControlReading, _ ownership: Ownership,
+        _ tiers: [TierReport], isPartial: Bool
+    ) -> Health {
         var reasons: [String] = []
-        if leader == nil { reasons.append("no leader: start a node with `coordinator run`") }
+        if control.leader == nil {
+            reasons.append("no leader: start a node with `coordinator run`")
+        }
         if !ownership.orphaned.isEmpty {
             reasons.append("\(ownership.orphaned.count) shards without an owner")
         }
         if !ownership.moving.isEmpty {
             reasons.append("\(ownership.moving.count) shards change hands")
         }
-        let lost = nodes.count { $0.state(now: survey.now) == "lost" }
+        let lost = control.nodes.count { $0.state(now: control.now) == "lost" }
         if lost > 0 { reasons.append("\(lost) \(lost == 1 ? "node" : "nodes") lost") }
-        for tier in try await deployment.orders().pausedTiers {
+        for tier in control.orders.pausedTiers {
             reasons.append("\(tier) is paused: `coordinator resume \(tier)`")
         }
-        if survey.isPartial { reasons.append("some masters did not answer") }
+        if isPartial { reasons.append("some masters did not answer") }
         let grace = deployment.settings.graceMilliseconds
         for tier in tiers where tier.tier.index > 0 {
             if let lag = tier.lagMilliseconds,
@@ -60,12 +95,41 @@ public struct StatusReport: Sendable {
                 reasons.append("\(tier.tier.name) is late")
             }
         }
-        let isDown = leader == nil || survey.isPartial
-        return StatusReport(
-            survey: survey, leader: leader, nodes: nodes, tiers: tiers, sources: sources,
-            health: Health(
-                state: isDown ? .down : reasons.isEmpty ? .healthy : .degraded, reasons: reasons),
-            ownership: ownership)
+        let isDown = control.leader == nil || isPartial
+        return Health(
+            state: isDown ? .down : reasons.isEmpty ? .healthy : .degraded, reasons: reasons)
+    }
+}
+
+/// One master of the cluster, and the shards that lie on it.
+public struct MasterReport: Sendable {
+    /// Its address; nil for slots that no master is known for.
+    public let endpoint: String?
+    public let shards: Int
+    /// How many of them answered.
+    public let answered: Int
+
+    @LoopActor static func all(_ deployment: Deployment, _ survey: Survey) -> [MasterReport] {
+        var order: [String?] = []
+        var counts: [String?: (shards: Int, answered: Int)] = [:]
+        for (number, state) in survey.states.enumerated() {
+            let endpoint = deployment.master(of: ShardID(rawValue: number))
+            if counts[endpoint] == nil { order.append(endpoint) }
+            counts[endpoint, default: (0, 0)].shards += 1
+            if state != nil { counts[endpoint, default: (0, 0)].answered += 1 }
+        }
+        return order.map {
+            MasterReport(
+                endpoint: $0, shards: counts[$0]?.shards ?? 0, answered: counts[$0]?.answered ?? 0)
+        }
+    }
+}
+
+extension Deployment {
+    /// The address of the master that a shard lies on, as last learnt.
+    public func master(of shard: ShardID) -> String? {
+        cluster.master(of: HashSlot(key: RedisKeys.shardState(layout.tag(of: shard))))
+            .map { "\($0.endpoint)" }
     }
 }
 
@@ -81,41 +145,18 @@ public struct TierReport: Sendable {
     /// Shards that are merging a window of it now.
     public let open: Int
 
-    /// All tiers, finest first.
+    /// All tiers, finest first; of a survey with windows.
     @LoopActor public static func all(
-        _ deployment: Deployment, _ survey: Survey
-    ) async throws(ServiceError) -> [TierReport] {
-        let tiers = deployment.ladder.tiers
-        let states = survey.states
-        let read = survey.readTo(
-            try await SourceRegistry(deployment.cluster).all().filter { $0.confirmedAt == nil })
-        let counts = await gather(states.count) { index -> [Set<Int64>]? in
-            guard let state = states[index] else { return nil }
-            let client = ShardClient(deployment, state.shard)
-            do throws(ServiceError) {
-                let replies = try await client.pipeline(
-                    tiers.map {
-                        RedisCommand(
-                            "ZRANGE", .init(RedisKeys.windows($0, client.tag)), "0", "-1",
-                            isRepeatable: true)
-                    })
-                return replies.map {
-                    Set(($0.items ?? []).compactMap { $0.text.flatMap(Int64.init) })
-                }
-            } catch {
-                // Who did not answer is in the survey already.
-                return nil
-            }
-        }
-        return tiers.map { tier in
+        _ deployment: Deployment, _ survey: Survey, _ sources: [SourceRecord]
+    ) -> [TierReport] {
+        let read = survey.readTo(sources.filter { $0.confirmedAt == nil })
+        return deployment.ladder.tiers.map { tier in
             let end = tier.index == 0 ? read : survey.doneTo(tier)
             let sealed = end.flatMap { $0 > 0 ? $0 : nil }
-            let known = counts.compactMap { $0 }
-            let windows = known.reduce(into: Set<Int64>()) { $0.formUnion($1[tier.index]) }
             return TierReport(
                 tier: tier, sealedTo: sealed,
                 lagMilliseconds: sealed.map { max(0, survey.now - $0) },
-                windows: known.count == states.count ? Int64(windows.count) : nil,
+                windows: survey.windowCounts.map { Int64($0[tier.index]) },
                 open: survey.started.count { $0.open?.tier == tier.index + 1 })
         }
     }
@@ -143,26 +184,61 @@ public struct SourceReport: Sendable {
         }
     }
 
-    /// All sources, by key.
-    @LoopActor public static func all(
-        _ deployment: Deployment, _ survey: Survey
-    ) async throws(ServiceError) -> [SourceReport] {
-        let records = try await SourceRegistry(deployment.cluster).all()
-        var reports: [SourceReport] = []
-        for record in records {
-            let ledger = survey.ledger(of: record.key)
-            let readTo = survey.watermark(of: record.key)
-            let stream = SourceStream(deployment.cluster, record)
-            let last = try await stream.lastEntry()
-            let lag: Int64? =
-                if let last, let readTo, readTo < last {
-                    try await stream.count(after: readTo)
-                } else { 0 }
-            reports.append(
-                SourceReport(
-                    record: record, readTo: readTo, lastID: last, lag: lag, read: ledger.read,
-                    counted: ledger.counted, refused: ledger.refused))
+    /// A source, and the last entry of its stream.
+    typealias End = (record: SourceRecord, last: Result<StreamID?, ServiceError>)
+
+    /// The ends of all streams, asked for at once.
+    @LoopActor static func ends(
+        _ deployment: Deployment, _ sources: [SourceRecord]
+    ) async -> [End] {
+        await gather(sources.count) { index -> End in
+            let stream = SourceStream(deployment.cluster, sources[index])
+            do throws(ServiceError) {
+                return (sources[index], .success(try await stream.lastEntry()))
+            } catch {
+                return (sources[index], .failure(error))
+            }
         }
-        return reports
+    }
+
+    /// All sources, by key, and what was not answered.
+    @LoopActor public static func all(
+        _ deployment: Deployment, _ survey: Survey, _ sources: [SourceRecord]
+    ) async -> (reports: [SourceReport], missing: [String]) {
+        await all(deployment, survey, await ends(deployment, sources))
+    }
+
+    @LoopActor static func all(
+        _ deployment: Deployment, _ survey: Survey, _ ends: [End]
+    ) async -> (reports: [SourceReport], missing: [String]) {
+        let lags = await gather(ends.count) { index -> Result<Int64?, ServiceError> in
+            do throws(ServiceError) {
+                let (record, end) = ends[index]
+                guard let last = try end.get() else { return .success(0) }
+                guard let readTo = survey.watermark(of: record.key) else { return .success(nil) }
+                guard readTo < last else { return .success(0) }
+                let stream = SourceStream(deployment.cluster, record)
+                return .success(try await stream.count(after: readTo))
+            } catch {
+                return .failure(error)
+            }
+        }
+        var missing: [String] = []
+        let reports = zip(ends, lags).map { end, lag in
+            let ledger = survey.ledger(of: end.record.key)
+            if case .failure(let error) = lag, !missing.contains(error.absence) {
+                missing.append(error.absence)
+            }
+            return SourceReport(
+                record: end.record, readTo: survey.watermark(of: end.record.key),
+                lastID: known(end.last), lag: known(lag),
+                read: ledger.read, counted: ledger.counted, refused: ledger.refused)
+        }
+        return (reports, missing)
+    }
+
+    private static func known<Value>(_ answer: Result<Value?, ServiceError>) -> Value? {
+        guard case .success(let value) = answer else { return nil }
+        return value
     }
 }

@@ -10,6 +10,8 @@ public struct Survey: Sendable {
     public let missing: [String]
     /// The clock of the control slot's master, ms.
     public let now: Int64
+    /// By tier index: how many windows are kept; nil when not asked for, or not all answered.
+    var windowCounts: [Int]?
 
     public var isPartial: Bool { !missing.isEmpty }
     /// The shards that have been started.
@@ -28,6 +30,9 @@ public struct Survey: Sendable {
         let marks = sources.compactMap { watermark(of: $0.key)?.milliseconds }
         return marks.min().map { Int64(clamping: $0) }
     }
+
+    /// How many steps of rotation shards have refused because their token was not the one held.
+    public var fencedWrites: Int64 { started.reduce(0) { $0 + $1.fenced } }
 
     /// Sums of one source's ledger over all shards.
     public func ledger(of source: String) -> (read: Int64, counted: Int64, refused: [String: Int64])
@@ -51,26 +56,41 @@ public struct Survey: Sendable {
 extension Deployment {
     /// Asks every shard; those that do not answer are named, not waited for longer than a command.
     public func survey() async throws(ServiceError) -> Survey {
+        await survey(now: try await serverTime())
+    }
+
+    /// The same at a time that is known, so that no round trip goes for it.
+    ///
+    /// - Parameter withWindows: whether to count the windows that are kept, too.
+    public func survey(now: Int64, withWindows: Bool = false) async -> Survey {
         let clients = layout.shards.map { ShardClient(self, $0) }
-        let now = try await serverTime()
-        let replies = await gather(clients.count) { index -> Result<ShardState, ServiceError> in
+        typealias Reading = (state: ShardState, windows: [[String]])
+        let replies = await gather(clients.count) { index -> Result<Reading, ServiceError> in
             do throws(ServiceError) {
-                return .success(try await clients[index].state())
+                guard withWindows else { return .success((try await clients[index].state(), [])) }
+                return .success(try await clients[index].stateAndWindows())
             } catch {
                 return .failure(error)
             }
         }
         var states: [ShardState?] = []
         var missing: [String] = []
+        var windows = ladder.tiers.map { _ in Set<String>() }
         for reply in replies {
             switch reply {
-            case .success(let state): states.append(state)
+            case .success(let reading):
+                states.append(reading.state)
+                for (index, starts) in reading.windows.enumerated() {
+                    windows[index].formUnion(starts)
+                }
             case .failure(let error):
                 states.append(nil)
                 if !missing.contains(error.absence) { missing.append(error.absence) }
             }
         }
-        return Survey(states: states, missing: missing, now: now)
+        return Survey(
+            states: states, missing: missing, now: now,
+            windowCounts: withWindows && missing.isEmpty ? windows.map(\.count) : nil)
     }
 
     /// The nodes that the deployment lists, the latest heartbeat first.
@@ -94,22 +114,31 @@ extension Deployment {
         } catch {
             throw .redis(error)
         }
-        guard replies.count == 2, let holder = replies[0].text.flatMap(LeaseAnswer.Holder.init)
-        else { return nil }
-        return LeaderReport(
-            node: holder.node.text, term: holder.token.text,
-            since: Int64(clamping: holder.token.microseconds / 1_000),
-            leaseRemainingMilliseconds: max(0, replies[1].int ?? 0))
+        guard replies.count == 2 else { return nil }
+        return LeaderReport(replies[0], remaining: replies[1])
     }
 
     /// The shard map in force; nil before the first one.
     public func shardMap() async throws(ServiceError) -> ShardMap? {
-        let reply = try await cluster.ask(
-            ["HMGET", .init(RedisKeys.map), "version", "body"], slot: Deployment.controlSlot)
-        guard let items = reply.items, items.count == 2, let body = items[1].bytes,
-            let version = items[0].text.flatMap({ FencingToken($0) })
-        else { return nil }
-        return try ShardMapText.decode(body, version: version)
+        try Self.map(
+            try await cluster.ask(
+                ["HMGET", .init(RedisKeys.map), "version", "body"], slot: Deployment.controlSlot))
+    }
+}
+
+extension ShardClient {
+    /// What the slot says, and the starts of the windows that each tier keeps.
+    func stateAndWindows() async throws(ServiceError) -> (state: ShardState, windows: [[String]]) {
+        let state = RedisCommand(
+            "HGETALL", .init(RedisKeys.shardState(tag)), isRepeatable: true)
+        let windows = deployment.ladder.tiers.map {
+            RedisCommand("ZRANGE", .init(RedisKeys.windows($0, tag)), "0", "-1", isRepeatable: true)
+        }
+        let replies = try await pipeline([state] + windows)
+        return (
+            ShardState(shard: shard, fields: (replies[0].items ?? [])[...]),
+            replies.dropFirst().map { ($0.items ?? []).compactMap(\.text) }
+        )
     }
 }
 

@@ -1,0 +1,87 @@
+public import CoordinatorCore
+import EventLoop
+import RedisClient
+
+/// What the control slot says, all of it from one round trip.
+///
+/// - Not guaranteed: one moment. The commands run one after the other, and nodes go on meanwhile.
+public struct ControlReading: Sendable {
+    /// The clock of the control slot's master, ms.
+    public let now: Int64
+    /// The holder of the lease; nil when it is free.
+    public let leader: LeaderReport?
+    /// The nodes that are listed, by name.
+    public let nodes: [NodeRecord]
+    /// The shard map in force; nil before the first one.
+    public let map: ShardMap?
+    /// What operators asked for.
+    public let orders: Orders
+    /// All sources, by key.
+    public let sources: [SourceRecord]
+
+    /// `ready`, `draining` (it stops, or an operator took it out) or `lost`.
+    public func state(of node: NodeRecord) -> String {
+        let state = node.state(now: now)
+        return state == "ready" && orders.ofNodes.drained.contains(node.id.name)
+            ? "draining" : state
+    }
+
+    /// The nodes that are there and may lead.
+    public var live: [NodeRecord] { nodes.filter { $0.state(now: now) != "lost" } }
+}
+
+extension Deployment {
+    /// Reads everything that the control slot says.
+    public func control() async throws(ServiceError) -> ControlReading {
+        let replies: [RedisValue]
+        do throws(RedisError) {
+            replies = try await cluster.pipeline(
+                [
+                    RedisCommand("GET", .init(RedisKeys.lease), isRepeatable: true),
+                    RedisCommand("PTTL", .init(RedisKeys.lease), isRepeatable: true),
+                    RedisCommand("HGETALL", .init(RedisKeys.nodes), isRepeatable: true),
+                    RedisCommand(
+                        "HMGET", .init(RedisKeys.map), "version", "body", isRepeatable: true),
+                    RedisCommand("HGETALL", .init(RedisKeys.orders), isRepeatable: true),
+                    RedisCommand("HGETALL", .init(RedisKeys.sources), isRepeatable: true),
+                    RedisCommand("TIME", isRepeatable: true),
+                ], slot: Deployment.controlSlot)
+            for reply in replies {
+                guard let error = reply.serverError else { continue }
+                throw .server(
+                    code: error.code, message: error.message, endpoint: RedisKeys.lease)
+            }
+        } catch {
+            throw .redis(error)
+        }
+        guard replies.count == 7 else {
+            throw .redis(
+                .protocolViolation(endpoint: RedisKeys.lease, reason: "seven replies expected"))
+        }
+        return ControlReading(
+            now: try Self.milliseconds(replies[6]),
+            leader: LeaderReport(replies[0], remaining: replies[1]),
+            nodes: try NodeRecord.all(replies[2].items ?? []).sorted { $0.id < $1.id },
+            map: try Self.map(replies[3]), orders: Orders(replies[4].items ?? []),
+            sources: try SourceRegistry.records(replies[5].items ?? []))
+    }
+
+    /// The map of a reply of HMGET version, body.
+    static func map(_ reply: RedisValue) throws(ServiceError) -> ShardMap? {
+        guard let items = reply.items, items.count == 2, let body = items[1].bytes,
+            let version = items[0].text.flatMap({ FencingToken($0) })
+        else { return nil }
+        return try ShardMapText.decode(body, version: version)
+    }
+}
+
+extension LeaderReport {
+    /// The leader of a lease's value and its remaining life.
+    init?(_ value: RedisValue, remaining: RedisValue) {
+        guard let holder = value.text.flatMap(LeaseAnswer.Holder.init) else { return nil }
+        self.init(
+            node: holder.node.text, term: holder.token.text,
+            since: Int64(clamping: holder.token.microseconds / 1_000),
+            leaseRemainingMilliseconds: max(0, remaining.int ?? 0))
+    }
+}
