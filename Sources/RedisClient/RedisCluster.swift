@@ -125,6 +125,12 @@ public final class RedisCluster {
         return masters.first { $0.endpoint == endpoint }
     }
 
+    /// Where requests for a slot go at this moment: what the topology said, or a redirection since.
+    public func owner(of slot: HashSlot) -> RedisEndpoint? {
+        let index = ownerOfSlot[Int(slot.rawValue)]
+        return index < 0 ? nil : owners[Int(index)].endpoint
+    }
+
     /// Sends a formatted command: the hot path, without a suspension.
     ///
     /// - Parameter handler: called once, never before this returns' turn of the loop is over,

@@ -184,6 +184,7 @@ import RedisClient
     /// Reads until the batch is full or nothing is left, and makes sure of what was read.
     private func fill(_ batch: Batch) async throws(ServiceError) {
         var more = !isQuiet
+        let server = stream.server
         while more, !batch.isFull, !isStopping {
             let read = try await stream.chunk(
                 after: batch.through, through: nil, count: nextChunk(of: batch)
@@ -198,6 +199,7 @@ import RedisClient
         {
             self.intake.take($0, $1, into: batch)
         }
+        try stream.checkOneServer(since: server)
         batch.through = max(batch.through, end.position)
         if !batch.isEmpty { costPerEntry = batch.highestCost / batch.entries }
         isExhausted = isEnd && end.isEnd
@@ -332,6 +334,7 @@ import RedisClient
         let batch = batches.0
         batch.begin(from: lowest, intake.watermarks)
         var more = lowest < position
+        let server = stream.server
         while more, !batch.isFull {
             let read = try await stream.chunk(
                 after: batch.through, through: position, count: nextChunk(of: batch)
@@ -341,6 +344,8 @@ import RedisClient
             batch.through = read.last ?? batch.through
             more = !read.isEnd
         }
+        _ = try await stream.confirm(after: batch.through, count: 0) { _, _ in }
+        try stream.checkOneServer(since: server)
         if !more { batch.through = max(batch.through, position) }
         for shard in answering { behind[shard] = nil }
         var round = begin(batch, advancing: true)

@@ -133,6 +133,24 @@ import RedisClient
         return .success(chunk)
     }
 
+    /// The server that is asked about the stream at this moment.
+    var server: RedisEndpoint? { cluster.owner(of: slot) }
+
+    /// Whether one server answered everything since `first` was the one to ask.
+    ///
+    /// Entries that one server showed are not made sure of by another one: a master that was paused
+    /// while its replica took over may show entries that vanish, and none of those that came since.
+    ///
+    /// - Errors: `.clusterDown` inside `.redis`: what was read is to be read again.
+    func checkOneServer(since first: RedisEndpoint?) throws(ServiceError) {
+        guard let first, server == first else {
+            throw .redis(
+                .clusterDown(
+                    message: "another master serves \(key) than when reading began: "
+                        + "it is read again"))
+        }
+    }
+
     struct End: Sendable {
         var position: StreamID
         var count: Int
@@ -151,13 +169,16 @@ import RedisClient
         after position: StreamID, count: Int,
         _ take: @escaping @LoopActor (StreamID, EntryFields) -> Void
     ) async throws(ServiceError) -> End {
-        var waits = (cluster.master(of: slot)?.replicaCount ?? 0) > 0
+        var mustWait = false
         while true {
+            // Known before it is asked: when the answer comes another master may be in its place.
+            let asked = cluster.master(of: slot)
+            let waits = mustWait || (asked?.replicaCount ?? 0) > 0
             let items = try await read(after: position, count: count, waits: waits)
             let online = items.reply[2].int ?? 0
             if online > 0, !waits {
                 // A replica came meanwhile: what was read has to be shown to it.
-                waits = true
+                mustWait = true
                 continue
             }
             if waits, items.acknowledged < 1 {
@@ -173,15 +194,12 @@ import RedisClient
             if !waits {
                 // A master that thinks itself without replicas may have been replaced by one while
                 // it slept.
-                let before = cluster.master(of: slot)?.endpoint
                 do throws(RedisError) { try await cluster.refreshTopology() } catch {
                     throw .redis(error)
                 }
                 let master = cluster.master(of: slot)
-                guard master?.endpoint == before, master?.replicaCount == 0 else {
-                    waits = true
-                    continue
-                }
+                guard let master, master.endpoint == asked?.endpoint, master.replicaCount == 0
+                else { continue }
             }
             return try end(items.reply, position, take)
         }
