@@ -156,6 +156,14 @@ class PauseMaster(_MasterFault):
             acknowledged, PROBES, kept)
 
 
+class PauseSourceMaster(PauseMaster):
+    # Of its own: a reader that believed entries of the sleeper, and a confirmation of its successor,
+    # once counted what vanished and passed over what was there.
+    name = "source-pause"
+    line = "the same for the master that the page views are read from"
+    wants_source = True
+
+
 class ManualFailover(_MasterFault):
     name = "manual-failover"
     line = "CLUSTER FAILOVER: master and replica change places without loss"
