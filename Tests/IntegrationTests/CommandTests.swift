@@ -41,6 +41,8 @@ extension ServerSuites {
                 ("config validate --grace 25h", 78, "grace"),
                 ("status --redis-url ftp://x", 78, "ftp"),
                 ("status --redis-url host:0", 78, "host:0"),
+                ("history -n 0", 64, "number"), ("drain", 64, "node"), ("pause", 64, "tier"),
+                ("drian n1", 64, "did you mean drain"), ("step-down now", 64, "now"),
                 ("run --lease 1ms", 78, "lease"), ("run --node-name a/b", 78, "node-name"),
             ] as [(String, Int32, String)])
         func wrong(line: String, code: Int32, word: String) async throws {
@@ -55,7 +57,8 @@ extension ServerSuites {
 
         private static let readers = [
             "status", "shards", "tiers", "sources", "leader", "wait", "export", "audit",
-            "top pages", "report --website RTL", "config show",
+            "top pages", "report --website RTL", "config show", "nodes", "history", "drain n1",
+            "step-down", "rebalance", "pause 5m", "resume 5m",
         ]
 
         @Test("nobody there is 2, and names the address", arguments: readers + ["init", "check"])

@@ -1,4 +1,6 @@
+import CoordinatorCore
 import Foundation
+import Glibc
 import Testing
 
 extension ServerSuites {
@@ -209,6 +211,59 @@ extension ServerSuites {
             let one = try await scene.read("history -n 1", as: [Entry].self)
             #expect(one.count == 1)
             try await scene.end()
+        }
+
+        private struct Status: Decodable {
+            struct Master: Decodable {
+                let shards: Int
+                let answered: Int
+            }
+
+            struct ShardMap: Decodable {
+                let strip: String
+                let owned: Int
+                let orphaned: [Int]
+                let masters: [Master]
+            }
+
+            let partial: Bool
+            let shardMap: ShardMap
+        }
+
+        @Test("the status says what it can without nodes, without a master, without the control's")
+        func partial() async throws {
+            let scene = try await Scene()
+            let control = try scene.stage.cluster.port(of: RedisKeys.settings)
+            let masters = scene.stage.cluster.masters
+            let other = try #require(masters.first { $0.port != control })
+            let silent = try await status(scene, without: other.pid)
+            #expect(silent.code == 6, "\(silent.errors)")
+            let status = try JSONDecoder().decode(Status.self, from: Data(silent.output.utf8))
+            let unknown = status.shardMap.strip.count { $0 == "?" }
+            #expect(status.partial && unknown > 0 && unknown + status.shardMap.owned == 64)
+            #expect(status.shardMap.masters.count { $0.answered == 0 } == 1)
+            #expect(silent.errors.contains("127.0.0.1:\(other.port)"), "\(silent.errors)")
+
+            let first = try #require(masters.first { $0.port == control })
+            let away = try await self.status(scene, without: first.pid)
+            #expect(away.code == 2 && away.errors.contains(":\(control)"), "\(away.errors)")
+
+            for node in scene.nodes { try await node.kill() }
+            try await eventually("all nodes are lost") {
+                try await scene.listed().allSatisfy { $0.state == "lost" }
+            }
+            let output = try await scene.stage.must(["status", "-o", "json"]).output
+            let lonely = try JSONDecoder().decode(Status.self, from: Data(output.utf8))
+            #expect(lonely.shardMap.strip == String(repeating: "!", count: 64))
+            #expect(lonely.shardMap.orphaned.count == 64 && !lonely.partial)
+            try await scene.again("step-down")
+        }
+
+        /// The status while one server hangs.
+        private func status(_ scene: Scene, without pid: pid_t) async throws -> Child.Finished {
+            kill(pid, SIGSTOP)
+            defer { kill(pid, SIGCONT) }
+            return try await scene.stage.run(["status", "-o", "json", "--timeout", "1s"])
         }
     }
 }

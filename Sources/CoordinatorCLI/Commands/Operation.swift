@@ -90,9 +90,15 @@ import Terminal
             context.note("would \(sentence); nothing was changed")
             return .done
         }
-        guard try context.isConfirmed("\(sentence). Go on?") else {
-            context.note("nothing was changed")
-            return .unexpected
+        let isAsked = !context.arguments.flag("yes")
+        if isAsked {
+            try context.checkTerminal()
+            // What would happen is on the screen before the question.
+            if Questions.isForPeople(context) { show(context, changed: false, withTable: true) }
+            guard context.confirms("\(sentence). Go on?") else {
+                context.note("nothing was changed")
+                return .unexpected
+            }
         }
         let changed: Bool
         do throws(ServiceError) { changed = try await deployment.give(order) } catch {
@@ -100,7 +106,9 @@ import Terminal
             if case .question(let text) = error { throw CommandError(.unexpected, text) }
             throw CommandError(error)
         }
-        show(context, changed: changed, withTable: true)
+        if !isAsked || !Questions.isForPeople(context) {
+            show(context, changed: changed, withTable: true)
+        }
         context.note(TerminalText.escaped(changed ? done : "no change: asked for already"))
         if changed, control.leader == nil {
             context.note("nobody leads now: it is done once a node does")
@@ -119,6 +127,7 @@ import Terminal
             guard withTable, !table.rows.isEmpty else { return }
             context.output.write(table.text(context.style))
         }
+        context.output.flush()
     }
 
     /// The answer as scripts read it.
@@ -134,19 +143,19 @@ import Terminal
 }
 
 extension CommandContext {
-    /// Whether an operator wants it: `--yes`, or a yes on the terminal.
-    ///
-    /// - Errors: `.usage` where there is nobody to ask.
-    func isConfirmed(_ question: String) throws(CommandError) -> Bool {
-        if arguments.flag("yes") { return true }
+    /// Makes sure that there is somebody to ask.
+    fileprivate func checkTerminal() throws(CommandError) {
         guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else {
             throw CommandError(
                 .usage,
                 "there is no terminal to ask on: give --yes to do it, "
                     + "or --dry-run to see what it would do")
         }
+    }
+
+    /// Asks on the terminal; anything but a yes is a no.
+    fileprivate func confirms(_ question: String) -> Bool {
         progress(question + " [y/N] ")
-        let answer = readLine() ?? ""
-        return ["y", "yes"].contains(answer.lowercased())
+        return ["y", "yes"].contains((readLine() ?? "").lowercased())
     }
 }

@@ -19,6 +19,7 @@ struct ShardStateTests {
         let state = state([
             ("owner", "a/1"), ("token", token?.text ?? ""), ("settings", "stamp"), ("late", "5"),
             ("rotations", "6"), ("faults", "2"), ("fault", "why"), ("open", "2:-300000"),
+            ("fenced", "8"),
             ("sealed:5MINUTES", "300000"), ("done:5MINUTES", "0"),
             ("wm:ST:TRACKER::::", "12-3"), ("at:ST:TRACKER::::", "12-2"),
             ("counted:ST:TRACKER::::", "9223372036854775807"), ("read:ST:TRACKER::::", "1"),
@@ -29,6 +30,7 @@ struct ShardStateTests {
         #expect(state.token == token)
         #expect(state.stamp == "stamp")
         #expect(state.late == 5 && state.rotations == 6 && state.faults == 2)
+        #expect(state.fenced == 8)
         #expect(state.fault == "why")
         #expect(state.open?.tier == 2 && state.open?.start == -300_000)
         #expect(state.sealed == ["5MINUTES": 300_000] && state.done == ["5MINUTES": 0])
