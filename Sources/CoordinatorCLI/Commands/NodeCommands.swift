@@ -17,8 +17,9 @@ import Terminal
         ])
         for node in control.nodes {
             table.append([
-                TableCell(node.id.text), NodeTables.state(node, control), TableCell(node.role),
-                .number(Int64(node.shards)), TableCell(node.version),
+                TableCell(node.id.text), NodeTables.state(node, control),
+                TableCell(control.role(of: node)),
+                .number(Int64(control.shards(of: node))), TableCell(node.version),
                 TableCell(
                     NodeTables.age(since: node.joinedAt, now: control.now) + " ago",
                     raw: "\(node.joinedAt)"),

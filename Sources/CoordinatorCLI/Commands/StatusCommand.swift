@@ -92,9 +92,10 @@ enum StatusTables {
         ])
         for node in report.nodes {
             table.append([
-                TableCell(node.id.text), TableCell(node.host), TableCell(node.role),
+                TableCell(node.id.text), TableCell(node.host),
+                TableCell(report.control.role(of: node)),
                 NodeTables.state(node, report.control),
-                .number(Int64(node.shards)), TableCell(node.version),
+                .number(Int64(report.control.shards(of: node))), TableCell(node.version),
                 NodeTables.heartbeat(node, report.control),
             ])
         }

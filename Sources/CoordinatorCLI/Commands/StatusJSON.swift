@@ -34,9 +34,10 @@ enum StatusJSON {
     static func node(_ node: NodeRecord, _ control: ControlReading) -> [JSONValue.Member] {
         [
             .init("node", .string(node.id.text)), .init("host", .string(node.host)),
-            .init("role", .string(node.role)),
+            .init("role", .string(control.role(of: node))),
             .init("state", .string(control.state(of: node))),
-            .init("shards", .integer(Int64(node.shards))), .init("version", .string(node.version)),
+            .init("shards", .integer(Int64(control.shards(of: node)))),
+            .init("version", .string(node.version)),
             .init("heartbeatAt", .string(ISO8601Text.text(node.heartbeatAt))),
         ]
     }

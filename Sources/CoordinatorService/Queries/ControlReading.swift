@@ -26,6 +26,17 @@ public struct ControlReading: Sendable {
             ? "draining" : state
     }
 
+    /// `leader` for the holder of the lease, else `follower`, whatever a node says that is gone.
+    public func role(of node: NodeRecord) -> String {
+        leader?.node == node.id.text ? "leader" : "follower"
+    }
+
+    /// The shards that a node works on; of a lost one those that the map still gives it.
+    public func shards(of node: NodeRecord) -> Int {
+        guard node.state(now: now) == "lost" else { return node.shards }
+        return map?.count(of: node.id) ?? 0
+    }
+
     /// The nodes that are there and may lead.
     public var live: [NodeRecord] { nodes.filter { $0.state(now: now) != "lost" } }
 }
