@@ -7,10 +7,11 @@ from faults import load_all
 # Between two faults: long enough that rotations happen undisturbed too, short enough to meet them.
 GAP_SECONDS = (0.5, 3.0)
 
-# One of each kind, the quick ones; the order is drawn from the seed.
+# One of each kind, the quick ones; the order is drawn from the seed. No clock jumps here: for a
+# minute after one Redis may not see a master fail, and the next fault would wait for that.
 CI = ("sigkill-leader", "pause-leader", "sigterm-leader", "sigkill-all", "master-kill",
       "master-kill-lossy", "master-pause", "source-pause", "manual-failover", "migrate-slots", "drop-replies",
-      "reset-connections", "half-open", "script-flush", "maxmemory", "clock-jump")
+      "reset-connections", "half-open", "script-flush", "maxmemory")
 
 # How often each is there among the 225 faults of the long battery: what loses acknowledged writes
 # and what takes leadership away most often, for that is where data can go wrong.

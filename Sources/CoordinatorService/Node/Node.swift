@@ -34,13 +34,19 @@ public import RedisClient
         let work: RedisCluster
         let control: RedisCluster
         let watch: RedisCluster
+        /// A node has some ten connections that are idle most of the time, and a dead one of them
+        /// is found as soon as something is owed on it.
+        private static let idlePing: Duration = .seconds(60)
 
         /// Three clients of one cluster; the caller closes them.
         @LoopActor public init(_ configuration: RedisConfiguration) {
-            work = RedisCluster(configuration)
-            control = RedisCluster(configuration)
+            var quiet = configuration
+            quiet.limits.idlePingInterval = Self.idlePing
+            work = RedisCluster(quiet)
+            control = RedisCluster(quiet)
             var waiting = configuration
             waiting.limits = HistoryWatch.limits
+            waiting.limits.idlePingInterval = Self.idlePing
             watch = RedisCluster(waiting)
         }
 
