@@ -157,6 +157,8 @@ public struct NodeCore: Sendable {
         case .woken: heartbeatSoon(now)
         case .leaseFreed:
             lastHolder = nil
+            // Another one has had it since this node left it to others.
+            abstainsUntil = nil
             heartbeatSoon(now)
             attemptNow(now)
         case .stopRequested: beginStopping(now)

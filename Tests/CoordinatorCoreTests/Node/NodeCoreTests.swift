@@ -233,6 +233,24 @@ struct NodeCoreTests {
         #expect(bench.said.isEmpty, "what has ended says nothing more")
     }
 
+    @Test("who was asked to step down waits, unless the next one steps down as well")
+    func steppedDown() throws {
+        var bench = try Bench()
+        try bench.lead()
+        var asked = NodeOrders()
+        asked.stepDown = try Bench.token(10)
+        bench.tell(.timePassed, at: 1_003)
+        let beat = try bench.heartbeatRequest()
+        var answer = try bench.answer(holder: Bench.me, nodes: [bench.report(Bench.me)])
+        answer.orders = asked
+        bench.tell(.heartbeatAnswered(beat, answer), at: 1_004)
+        #expect(bench.has { if case .releaseLease = $0 { true } else { false } })
+        bench.tell(.timePassed, at: 3_900)
+        #expect(!bench.has { if case .requestLease = $0 { true } else { false } })
+        bench.tell(.leaseFreed, at: 3_901)
+        #expect(bench.has { if case .requestLease = $0 { true } else { false } })
+    }
+
     @Test("spans that cannot work together are refused with the reason")
     func timing() {
         let rows: [(() throws -> NodeTiming, String)] = [
