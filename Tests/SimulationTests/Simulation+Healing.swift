@@ -28,8 +28,8 @@ extension Simulation {
     /// A node that ended with an error is started again by whoever runs it.
     ///
     /// The very first heartbeat of a start that has died may come after its successor's: nobody can
-    /// tell which start is the newer one, and the one that lives ends. Where replaced starts are not
-    /// remembered this is left out, so that the row of that protection shows what it is for.
+    /// tell which start is the newer one, and the one that lives ends. Where replaced starts are
+    /// not remembered this is left out: the row of that protection shows what it is for.
     private func restartSuperseded() {
         guard protections.contains(.startsRemembered) else { return }
         for node in nodes where node.finished == .superseded {
