@@ -6,6 +6,7 @@ from faults import Fault
 from faults_masters import READY_SECONDS
 from processes import until
 from servers import TAKEOVER_SECONDS
+from stage import Stuck
 from wire import Refused, key_in
 
 CLOCK_JUMP_MS = 60_000
@@ -111,3 +112,35 @@ class PauseAllMasters(Fault):
         for index in self.paused:
             self.cluster.signal(index, signal.SIGCONT)
         self.cluster.wait_ready(READY_SECONDS)
+
+
+class RedisGone(Fault):
+    name = "redis-gone"
+    line = "every server is stopped for a minute: nodes live on, `status` ends with 2"
+    hold = (60.0, 60.0)
+    by_default = False  # for its length
+
+    def inject(self):
+        self.target = "all servers"
+        for node in self.cluster.nodes:
+            self.cluster.signal(node["index"], signal.SIGSTOP)
+        until(lambda: not any(self.cluster.answers(node) for node in self.cluster.nodes),
+              TAKEOVER_SECONDS, "all servers stopped")
+
+    def heal(self):
+        code = self.stage.program.run("status", "--timeout", "2s").returncode
+        ended = [node.name for node in self.stage.nodes if not node.is_alive]
+        sizes = [resident_megabytes(node.child.pid) for node in self.stage.nodes]
+        for node in self.cluster.nodes:
+            self.cluster.signal(node["index"], signal.SIGCONT)
+        self.cluster.wait_ready(READY_SECONDS)
+        if code != 2 or ended:
+            raise Stuck("with Redis gone `status` ended with %s, and these nodes ended: %s" % (
+                code, ", ".join(ended) or "none"))
+        self.effect = "no server for %.0f s; status ended with %d; nodes of %s MB" % (
+            self.hold_seconds, code, ", ".join("%.0f" % size for size in sizes))
+
+
+def resident_megabytes(pid):
+    with open("/proc/%d/status" % pid, encoding="utf-8") as lines:
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))

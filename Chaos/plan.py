@@ -13,14 +13,15 @@ CI = ("sigkill-leader", "pause-leader", "sigterm-leader", "sigkill-all", "master
       "master-kill-lossy", "master-pause", "source-pause", "manual-failover", "migrate-slots", "drop-replies",
       "reset-connections", "half-open", "script-flush", "maxmemory")
 
-# How often each is there among the 225 faults of the long battery: what loses acknowledged writes
+# How often each is there among the 226 faults of the long battery: what loses acknowledged writes
 # and what takes leadership away most often, for that is where data can go wrong.
 LONG = {
     "sigkill-leader": 16, "sigkill-node": 8, "sigkill-all": 8, "pause-leader": 16,
     "pause-owner": 10, "sigterm-leader": 10, "rolling-restart": 6, "master-kill": 14,
     "master-kill-lossy": 24, "master-pause": 12, "source-pause": 9, "manual-failover": 10, "migrate-slots": 12,
     "drop-replies": 10, "reset-connections": 8, "half-open": 8, "one-way": 8, "stall": 6,
-    "script-flush": 6, "client-kill": 6, "maxmemory": 6, "clock-jump": 8, "all-masters-pause": 4}
+    "script-flush": 6, "client-kill": 6, "maxmemory": 6, "clock-jump": 8, "all-masters-pause": 4,
+    "redis-gone": 1}
 # The long battery is several runs, each on a cluster of its own and judged by itself: a bad verdict
 # then points at some twenty faults, and no run is longer than the coordinator keeps its source.
 LONG_ROUNDS = 9

@@ -70,7 +70,7 @@ def write_report(campaign, folder):
               " itself.", ""]
     lines += table(("fault", "times", "elected p50", "p99", "all shards owned p50", "p99"),
                    summary(injected))
-    lines += ["", "Fenced writes in the logs: %d." % stage.watch.fenced(), "",
+    lines += ["", "Steps of superseded owners that shards refused: %d." % stage.watch.fenced(), "",
               "![timeline](timeline.svg)", "", "## Faults", ""]
     lines += table(
         ("#", "begin", "fault", "target", "effect", "lasted", "elected", "owned", "settled"),

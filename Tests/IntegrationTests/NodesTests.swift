@@ -153,6 +153,62 @@ extension ServerSuites {
             try await newer.terminate()
         }
 
+        @Test("a node whose place the late word of a dead start took has it back")
+        func lateWord() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([])
+            let node = try Self.node(stage, "one")
+            let before = try await Self.settled(stage, 1)
+            // As its first heartbeat writes it, and nothing after it.
+            let wire = try stage.cluster.wire(of: RedisKeys.nodes)
+            let now = try #require(try wire.call("TIME").items?.first?.text) + "000"
+            try Self.record(
+                wire, "one", "\(now) \(Int(now)! + 1_000) 00000000000000ff 1",
+                #"{"node":"one/000000ff","host":"h","version":"0","role":"follower","shards":0}"#)
+            try await eventually("it notices", within: Self.limit) {
+                node.child.errors.contains("event=superseded")
+            }
+            let after = try await Self.settled(stage, 1)
+            #expect(after.ready.map(\.node) == before.ready.map(\.node))
+            try await node.terminate()
+        }
+
+        @Test("nodes of an older and a newer version take part; an unreadable record harms nobody")
+        func versions() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([])
+            let node = try Self.node(stage, "new")
+            try await Self.settled(stage, 1)
+            let wire = try stage.cluster.wire(of: RedisKeys.nodes)
+            // What is not said has a default, what is not known is left alone.
+            let common = #""host":"h","role":"follower","shards":0"#
+            let older = #"{"node":"old/000000aa","version":"0.0.9","# + common + "}"
+            let newer =
+                #"{"node":"newer/000000bb","version":"9","state":"ready","ttl":3000,"# + common
+                + #","zone":{"name":"x"},"progress":{"9YEARS":{"sealedTo":1,"doneTo":1}}}"#
+            try await eventually("all three own shards", within: Self.limit) {
+                let now = try #require(try wire.call("TIME").items?.first?.text) + "000"
+                try Self.record(wire, "old", "\(now) 1 00000000000000aa 0", older)
+                try Self.record(wire, "newer", "\(now) 1 00000000000000bb 0", newer)
+                try Self.record(wire, "riddle", "\(now) 1 00000000000000cc 0", "no JSON")
+                let shards = try await stage.must(["shards", "-o", "json"]).output
+                return shards.contains("old/000000aa") && shards.contains("newer/000000bb")
+            }
+            #expect(node.child.errors.contains("record of node riddle cannot be read"))
+            let status = try await stage.must(["status", "-o", "json"]).output
+            #expect(status.contains("node riddle is of a version"))
+            let listed = try await stage.must(["nodes", "-o", "json"]).output
+            #expect(listed.contains("0.0.9"))
+            #expect(!listed.contains("riddle"))
+            try await node.terminate()
+        }
+
+        private static func record(
+            _ wire: RedisWire, _ name: String, _ header: String, _ statement: String
+        ) throws {
+            _ = try wire.call("HSET", RedisKeys.nodes, name, "\(header) \(statement)")
+        }
+
         @Test("a paused owner that wakes after it was replaced changes nothing and steps back")
         func paused() async throws {
             let stage = try await Stage.fresh()

@@ -11,6 +11,7 @@ enum Operation {
     case tokens([ShardID])
     case claim(Int, FencingToken)
     case watermark(Int)
+    case chunk(after: Int64)
     case read(after: Int64)
     case apply(Int, expected: Int64, new: Int64, [SourceEntry])
     case rotate(Int, FencingToken)
@@ -18,7 +19,8 @@ enum Operation {
     /// A client sends these again when the connection broke.
     var isRepeatable: Bool {
         switch self {
-        case .grant, .renew, .release, .beat, .leave, .tokens, .claim, .watermark, .read: true
+        case .grant, .renew, .release, .beat, .leave, .tokens, .claim, .watermark, .chunk, .read:
+            true
         case .publish, .apply, .rotate: false
         }
     }
@@ -36,7 +38,8 @@ enum Answer {
     case claimed
     case claimRefused(FencingToken)
     case watermark(Int64)
-    case read([SourceEntry], position: Int64)
+    case chunk([SourceEntry], server: Int)
+    case read([SourceEntry], position: Int64, server: Int)
     case applied(ShardSlot.Application)
     case rotated(ShardSlot.Rotation)
     /// The server knows its limits: not now, or not me.

@@ -22,8 +22,9 @@ struct MutationTests {
         Row(name: "lease looked at by the publication", missing: .publicationCheck, most: 60_000),
         Row(name: "durable reads", missing: .durableReads, most: 60_000),
         Row(name: "topology after a read", missing: .topologyAfterRead, most: 60_000),
+        Row(name: "one server a reading", missing: .oneServer, most: 60_000),
         Row(name: "release by token", missing: .releaseByToken, most: 60_000),
-        Row(name: "starts remembered", missing: .startsRemembered, most: 60_000),
+        Row(name: "place given back", missing: .placeGivenBack, most: 60_000),
         Row(name: "last id moved by reads", missing: .lastIDMoves, most: 60_000),
         Row(name: "tokens of epoch, time and nonce", missing: .mintedTokens, most: 2_000),
     ]

@@ -28,10 +28,13 @@ struct Protections: OptionSet, Hashable {
 
     /// A release names the term that it ends.
     static let releaseByToken = Protections(rawValue: 1 << 11)
-    /// A start that was replaced is never taken for a new one.
-    static let startsRemembered = Protections(rawValue: 1 << 12)
+    /// A start that is silent gives its place back to the one that it took it from.
+    static let placeGivenBack = Protections(rawValue: 1 << 12)
 
-    static let all = Protections(rawValue: (1 << 13) - 1)
+    /// What one server showed is not made sure of by another one.
+    static let oneServer = Protections(rawValue: 1 << 13)
+
+    static let all = Protections(rawValue: (1 << 14) - 1)
 }
 
 /// The rules that are checked at every step, and after all was healed.

@@ -11,7 +11,6 @@ final class SimulatedNode {
     var isGone = false
     var isStopping = false
     var stopAskedAt: Int64 = 0
-    var finished: FinishReason?
     var pausedUntil: Int64 = 0
     /// No call of it gets through before.
     var isolatedUntil: Int64 = 0
@@ -78,6 +77,9 @@ struct SourceReading {
     var outstanding = 0
     /// Only without the protection: the position is trusted more than the shards.
     var position: Int64 = 0
+    /// Entries of this round that were read before the call that makes sure of them, and where.
+    var chunk: [SourceEntry] = []
+    var chunkServer: Int?
     /// Rounds since all shards were told how far the source was read.
     var rounds = 0
 

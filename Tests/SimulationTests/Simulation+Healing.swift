@@ -21,21 +21,7 @@ extension Simulation {
         }
         servers[groups[controlGroup].master].memory.control?.orders.drained = []
         groups[controlGroup].replica?.control?.orders.drained = []
-        restartSuperseded()
         queue.push(.look, at: now + schedule.lease / 2)
-    }
-
-    /// A node that ended with an error is started again by whoever runs it.
-    ///
-    /// The very first heartbeat of a start that has died may come after its successor's: nobody can
-    /// tell which start is the newer one, and the one that lives ends. Where replaced starts are
-    /// not remembered this is left out: the row of that protection shows what it is for.
-    private func restartSuperseded() {
-        guard protections.contains(.startsRemembered) else { return }
-        for node in nodes where node.finished == .superseded {
-            let name = node.caller.name
-            if !nodes.contains(where: { $0.caller.name == name && !$0.isGone }) { start(name) }
-        }
     }
 
     /// Until when everything has to be done, counted from the last thing that went wrong.

@@ -29,7 +29,7 @@ extension Simulation {
         case .claim(let shard, _), .watermark(let shard), .apply(let shard, _, _, _),
             .rotate(let shard, _):
             placement[shard]
-        case .read: sourceGroup
+        case .chunk, .read: sourceGroup
         }
     }
 

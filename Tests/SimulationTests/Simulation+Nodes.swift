@@ -76,10 +76,10 @@ extension Simulation {
             note("\(node.caller.id) ends \(token.short): \(reason)")
             node.term = nil
         case .noteLost(let lost): note("\(node.caller.id) lost \(lost)")
+        case .noteSuperseded: note("\(node.caller.id) steps aside")
         case .noteClockJump: note("\(node.caller.id) sees a clock that jumped")
         case .finish(let reason):
             note("\(node.caller.id) finishes: \(reason)")
-            node.finished = reason
             node.isGone = true
         }
     }
@@ -102,7 +102,7 @@ extension Simulation {
         switch answer {
         case .none, .failed:
             switch call.operation {
-            case .watermark, .read, .apply, .rotate: takeWork(call, answer, node)
+            case .watermark, .chunk, .read, .apply, .rotate: takeWork(call, answer, node)
             case .release: break
             case .grant, .renew, .beat, .publish, .leave, .tokens, .claim:
                 tell(node, .requestFailed(request))
@@ -119,7 +119,7 @@ extension Simulation {
         case .left: tell(node, .left(request))
         case .claimed: tell(node, .shardClaimed(request))
         case .claimRefused(let token): tell(node, .claimRefused(request, by: token))
-        case .watermark, .read, .applied, .rotated: takeWork(call, answer, node)
+        case .watermark, .chunk, .read, .applied, .rotated: takeWork(call, answer, node)
         }
     }
 

@@ -54,6 +54,9 @@ extension Simulation {
             return claim(shard, token, server, caller)
         case .watermark(let shard):
             return .watermark(servers[server].memory.shards[shard].watermark)
+        case .chunk(let position):
+            let found = servers[server].memory.source?.entries.filter { $0.id > position } ?? []
+            return .chunk(Array(found.prefix(1 + random.below(8))), server: server)
         case .read(let position): return read(position, server, node)
         case .apply(let shard, let expected, let new, let entries):
             guard !isHeld(shard) else { return nil }
@@ -96,7 +99,7 @@ extension Simulation {
             // These take several keys: not while the slot moves.
             guard now >= isControlMovingUntil else { return nil }
             return severalKeys(operation, server, caller, time)
-        case .tokens, .claim, .watermark, .read, .apply, .rotate: return .failed
+        case .tokens, .claim, .watermark, .chunk, .read, .apply, .rotate: return .failed
         }
     }
 
@@ -119,7 +122,8 @@ extension Simulation {
         case .beat(let heartbeat, let joinedAt):
             let beat = servers[server].memory.control?.beat(
                 caller, heartbeat, joinedAt: joinedAt,
-                remembers: protections.contains(.startsRemembered), time)
+                timeToLive: protections.contains(.placeGivenBack)
+                    ? schedule.timing.nodeTTL.wholeMilliseconds : .max, time)
             switch beat {
             case .answered(let answer, let joined, let isNew):
                 if isNew {
@@ -222,7 +226,7 @@ extension Simulation {
                 after: position, movesLast: protections.contains(.lastIDMoves), time)
         else { return .failed }
         guard protections.contains(.durableReads) else {
-            return .read(found.entries, position: found.position)
+            return .read(found.entries, position: found.position, server: server)
         }
         let hasReplica = groups[group].replica != nil
         // Where there is no replica there is none to wait for. Whether there is one the topology
@@ -232,6 +236,6 @@ extension Simulation {
             ? hasReplica || !isMaster(server)
             : node.route[group].hasReplica || isMaster(server) && hasReplica
         if waits, !confirm(server) { return .failed }
-        return .read(found.entries, position: found.position)
+        return .read(found.entries, position: found.position, server: server)
     }
 }

@@ -42,7 +42,14 @@ extension Simulation {
         case .crashNode:
             note("\(node.caller.id) crashes")
             node.isGone = true
-            queue.push(.start(Int8(node.caller.name)), at: now + span)
+            if random.chance(30) {
+                // Its successor says hello and dies: the word may come after the next one's.
+                start(node.caller.name)
+                nodes.last?.isGone = true
+                note("and dies at once")
+            }
+            queue.push(
+                .start(Int8(node.caller.name)), at: now + (random.chance(50) ? span : span / 50))
         case .doubleStart: queue.push(.start(Int8(node.caller.name)), at: now + 1)
         case .stopNode:
             note("\(node.caller.id) is asked to stop")

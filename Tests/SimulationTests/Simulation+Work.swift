@@ -56,7 +56,28 @@ extension Simulation {
         guard let lowest else { return rest(node) }
         node.reader.phase = .source
         node.reader.outstanding = 1
-        send(node, Self.work, .read(after: lowest))
+        node.reader.chunk = []
+        node.reader.chunkServer = nil
+        // A quiet source is asked once.
+        send(node, Self.work, random.chance(50) ? .chunk(after: lowest) : .read(after: lowest))
+    }
+
+    /// What one server showed is not made sure of by another one.
+    private func takeChunk(_ answer: Answer, after position: Int64, _ node: SimulatedNode) {
+        guard case .chunk(let entries, let server) = answer else { return rest(node) }
+        node.reader.chunk = entries
+        node.reader.chunkServer = server
+        send(node, Self.work, .read(after: entries.last?.id ?? position))
+    }
+
+    private func takeRead(_ answer: Answer, _ node: SimulatedNode) {
+        guard case .read(let entries, let position, let server) = answer else { return rest(node) }
+        if let first = node.reader.chunkServer, first != server,
+            protections.contains(.oneServer)
+        {
+            return rest(node)
+        }
+        applyAll(node, node.reader.chunk + entries, position)
     }
 
     private func applyAll(_ node: SimulatedNode, _ entries: [SourceEntry], _ position: Int64) {
@@ -87,9 +108,8 @@ extension Simulation {
             if case .watermark(let mark) = answer { node.reader.known[shard] = mark }
             node.reader.outstanding -= 1
             if node.reader.outstanding == 0 { readSource(node) }
-        case .read:
-            guard case .read(let entries, let position) = answer else { return rest(node) }
-            applyAll(node, entries, position)
+        case .chunk(let position): takeChunk(answer, after: position, node)
+        case .read: takeRead(answer, node)
         case .apply(let shard, _, let new, _):
             takeApplication(shard, new, answer, node)
             node.reader.outstanding -= 1

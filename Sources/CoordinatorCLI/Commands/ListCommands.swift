@@ -67,7 +67,7 @@ import Terminal
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let deployment = try await context.deployment()
         let leader = try await context.service { () async throws(ServiceError) in
-            try await deployment.leader()
+            try await deployment.control().leader
         }
         guard let leader else {
             throw CommandError(

@@ -45,7 +45,7 @@ enum NodeTables {
     static func state(_ node: NodeRecord, _ control: ControlReading) -> TableCell {
         let state = control.state(of: node)
         return TableCell(
-            state, tone: state == "ready" ? .plain : state == "lost" ? .bad : .warning)
+            state.rawValue, tone: state == .ready ? .plain : state == .lost ? .bad : .warning)
     }
 
     static func heartbeat(_ node: NodeRecord, _ control: ControlReading) -> TableCell {

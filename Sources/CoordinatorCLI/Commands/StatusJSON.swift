@@ -35,7 +35,7 @@ enum StatusJSON {
         [
             .init("node", .string(node.id.text)), .init("host", .string(node.host)),
             .init("role", .string(control.role(of: node))),
-            .init("state", .string(control.state(of: node))),
+            .init("state", .string(control.state(of: node).rawValue)),
             .init("shards", .integer(Int64(control.shards(of: node)))),
             .init("version", .string(node.version)),
             .init("heartbeatAt", .string(ISO8601Text.text(node.heartbeatAt))),

@@ -9,7 +9,7 @@ extension NodeCore {
     mutating func advanceElection(_ now: MonotonicInstant) {
         switch role {
         case .follower(let attemptAt):
-            guard let attemptAt, now >= attemptAt, stopping == nil else { return }
+            guard let attemptAt, now >= attemptAt, isTakingPart else { return }
             let request = makeRequest()
             role = .candidate(request)
             directives.append(.requestLease(request, above: greatestKnownToken))
@@ -35,10 +35,11 @@ extension NodeCore {
                 return follow(answer, now)
             }
             // An answer that took longer than the lease is none; the next attempt asks for more.
-            guard now < validUntil, stopping == nil else {
-                role = .follower(attemptAt: stopping == nil ? now : nil)
-                if stopping != nil {
-                    directives.append(.releaseLease(holder.token, reason: "the node stops"))
+            guard now < validUntil, isTakingPart else {
+                role = .follower(attemptAt: isTakingPart ? now : nil)
+                if !isTakingPart {
+                    let reason = stopping == nil ? "the node is superseded" : "the node stops"
+                    directives.append(.releaseLease(holder.token, reason: reason))
                 }
                 return
             }
@@ -61,7 +62,7 @@ extension NodeCore {
     mutating func follow(_ answer: LeaseAnswer, _ now: MonotonicInstant) {
         if case .leader = role { return }
         lastHolder = answer.holder ?? lastHolder
-        guard stopping == nil else {
+        guard isTakingPart else {
             role = .follower(attemptAt: nil)
             return
         }
@@ -79,7 +80,7 @@ extension NodeCore {
 
     /// Tries to get the lease at once, unless this node is to leave it to others.
     mutating func attemptNow(_ now: MonotonicInstant) {
-        guard case .follower = role, stopping == nil else { return }
+        guard case .follower = role, isTakingPart else { return }
         role = .follower(attemptAt: abstention(now))
     }
 
@@ -90,7 +91,7 @@ extension NodeCore {
         directives.append(.releaseLease(leadership.token, reason: reason))
         lastHolder = nil
         role = .follower(attemptAt: nil)
-        guard stopping == nil else { return }
+        guard isTakingPart else { return }
         abstainsUntil = now + timing.leaseDuration
         role = .follower(attemptAt: abstainsUntil)
     }
@@ -108,7 +109,7 @@ extension NodeCore {
         case .candidate(let awaited):
             guard request == awaited else { return }
             // It may have been granted: the next attempt shows the same nonce and learns that.
-            role = .follower(attemptAt: stopping == nil ? now + retryPause(after: 2) : nil)
+            role = .follower(attemptAt: isTakingPart ? now + retryPause(after: 2) : nil)
         case .leader(var leadership):
             guard request == leadership.renewal else { return }
             leadership.renewal = nil

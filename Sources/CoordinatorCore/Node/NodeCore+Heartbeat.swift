@@ -32,9 +32,35 @@ extension NodeCore {
                     refused: refused)))
     }
 
+    /// Another start of this name is registered.
+    ///
+    /// It may be a newer one. It may also be one that has died, whose first heartbeat came late:
+    /// the server cannot tell. But only one that lives goes on speaking. So this node steps aside
+    /// at once, and asks on for a time to live: what is silent for so long gives its place back.
+    mutating func takeSuperseded(_ now: MonotonicInstant) {
+        heartbeat = nil
+        heartbeatFailures = 0
+        wantsHeartbeat = false
+        nextHeartbeatAt = max(now, heartbeatSentAt + timing.heartbeatInterval)
+        if let supersededUntil {
+            guard now >= supersededUntil, stopping == nil else { return }
+            stopping = Stopping(deadline: now, isFinished: true)
+            return directives.append(.finish(.superseded))
+        }
+        supersededUntil = now + timing.nodeTTL + timing.heartbeatInterval * 2
+        directives.append(.noteSuperseded)
+        stepDown("another start of this name is registered", now)
+        if case .follower = role { role = .follower(attemptAt: nil) }
+        endAllShards("another start of this name is registered")
+        handOver = nil
+        // Read again when the place is this node's again: claims begin with a map that is new.
+        map = nil
+    }
+
     mutating func takeHeartbeat(_ answer: HeartbeatAnswer, _ now: MonotonicInstant) {
         heartbeat = nil
         heartbeatFailures = 0
+        supersededUntil = nil
         nextHeartbeatAt =
             wantsHeartbeat
             ? max(now, heartbeatSentAt + Self.shortestHeartbeatGap)

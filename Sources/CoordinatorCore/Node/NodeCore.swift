@@ -48,6 +48,9 @@ public struct NodeCore: Sendable {
     var nextHeartbeatAt: MonotonicInstant
     var heartbeatFailures = 0
     var wantsHeartbeat = false
+    /// Another start of this name is registered: until when that may still be the late word of one
+    /// that has died.
+    var supersededUntil: MonotonicInstant?
 
     /// The newest map this node knows.
     public internal(set) var map: ShardMap?
@@ -141,7 +144,7 @@ public struct NodeCore: Sendable {
             takeHeartbeat(answer, now)
         case .superseded(let request):
             guard request == heartbeat else { return }
-            finish(.superseded)
+            takeSuperseded(now)
         case .tokensRead(let request, let tokens): takeTokens(request, tokens, now)
         case .mapPublished(let request, let version): takePublished(request, version, now)
         case .publicationRefused(let request): takeRefusedPublication(request, now)
@@ -194,17 +197,8 @@ public struct NodeCore: Sendable {
 
     var isFinished: Bool { stopping?.isFinished ?? false }
 
-    /// Ends everything at once.
-    mutating func finish(_ reason: FinishReason) {
-        if case .leader(let leadership) = role {
-            // Not released: the newer start of this name may hold it already.
-            directives.append(.endLeading(leadership.token, reason: "\(reason)"))
-            role = .follower(attemptAt: nil)
-        }
-        endAllShards("\(reason)")
-        stopping = Stopping(deadline: heartbeatSentAt, isFinished: true)
-        directives.append(.finish(reason))
-    }
+    /// Whether the node may lead and own shards.
+    var isTakingPart: Bool { stopping == nil && supersededUntil == nil }
 
     mutating func makeRequest() -> RequestID {
         lastRequest += 1

@@ -61,7 +61,7 @@ public enum NodeEvent: Sendable {
     case leaseAnswered(RequestID, sentAt: MonotonicInstant, LeaseAnswer)
     /// A heartbeat was answered.
     case heartbeatAnswered(RequestID, HeartbeatAnswer)
-    /// A newer start of the same name is registered.
+    /// Another start of the same name is registered.
     case superseded(RequestID)
     /// The tokens of shards were read; those that did not answer are missing.
     case tokensRead(RequestID, [ShardID: FencingToken])
@@ -132,6 +132,8 @@ public enum NodeDirective: Sendable {
     case endLeading(FencingToken, reason: String)
     /// A node was found lost.
     case noteLost(NodeID)
+    /// Another start of this name is registered: this one steps aside, and ends if that one lives.
+    case noteSuperseded
     /// The lease lives longer than any grant: the server's clock was set back.
     case noteClockJump(Duration)
     /// The process is to end.

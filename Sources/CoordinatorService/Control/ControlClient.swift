@@ -78,7 +78,7 @@ import RedisClient
         let answer: HeartbeatAnswer
         /// The sources, when they are others than at the last heartbeat.
         let sources: [SourceRecord]?
-        let nodes: [NodeRecord]
+        let nodes: NodeList
         let pausedTiers: [String]
     }
 
@@ -110,7 +110,7 @@ import RedisClient
             sources = try SourceRegistry.records(items[8].items ?? [])
             sourcesDigest = digest
         }
-        let nodes = try NodeRecord.all(items[10].items ?? [])
+        let nodes = NodeList(items[10].items ?? [])
         let orders = Orders(items[9].items ?? [])
         return .answered(
             Beat(
@@ -118,7 +118,7 @@ import RedisClient
                     serverTime: now,
                     lease: Self.leaseAnswer(items[3].text ?? "", items[4].int ?? 0),
                     mapVersion: version, map: map,
-                    nodes: heartbeat.wantsNodes ? nodes.map(\.report) : nil,
+                    nodes: heartbeat.wantsNodes ? nodes.records.map(\.report) : nil,
                     orders: orders.ofNodes),
                 sources: sources, nodes: nodes, pausedTiers: orders.pausedTiers))
     }
@@ -147,6 +147,7 @@ import RedisClient
                 .init(action), .init(node.text), .init(node.name), .init(nonce),
                 .init(joinedAt.map(String.init) ?? ""), .init(text), wantsNodes ? "1" : "",
                 .init(map?.text ?? ""), .init(sourcesDigest),
+                .init(timing.nodeTTL.wholeMilliseconds),
             ], timeout: Self.timeout)
     }
 

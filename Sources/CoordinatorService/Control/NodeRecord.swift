@@ -5,8 +5,8 @@ import RedisClient
 /// A node as it says of itself, once a second, with what the server noted beside it.
 ///
 /// - Shape: a field of `H:NODES::{control}::`, named by the node's name:
-///   `<heartbeat at> <joined at> <nonce> <1 when the start before it ended without a word> <nonces
-///   of starts it replaced> <JSON>`.
+///   `<heartbeat at> <joined at> <nonce> <1 when the start before it ended without a word> <JSON>`.
+///   What follows the nonce may grow in a newer version only inside the JSON.
 public struct NodeRecord: Sendable {
     /// How far a node's shards are in one tier, ms.
     public struct Progress: Codable, Hashable, Sendable {
@@ -57,19 +57,26 @@ public struct NodeRecord: Sendable {
     /// A node that has not been heard of for this long is lost, by its own settings.
     public var timeToLiveMilliseconds: Int64 { statement.ttl ?? 3_000 }
 
-    /// `ready`, `draining`, or `lost` when it has not been heard of for its time to live.
-    public func state(now: Int64) -> String {
-        now - heartbeatAt > timeToLiveMilliseconds ? "lost" : isDraining ? "draining" : "ready"
+    /// How a node is; the raw value is what people and scripts read.
+    public enum State: String, Sendable {
+        case ready, draining
+        /// It has not been heard of for its time to live.
+        case lost
+    }
+
+    /// How the node is at a time of the server, ms.
+    public func state(now: Int64) -> State {
+        now - heartbeatAt > timeToLiveMilliseconds ? .lost : isDraining ? .draining : .ready
     }
 
     init(_ value: [UInt8]) throws(ServiceError) {
-        let parts = value.split(separator: UInt8(ascii: " "), maxSplits: 5)
-        guard parts.count == 6,
+        let parts = value.split(separator: UInt8(ascii: " "), maxSplits: 4)
+        guard parts.count == 5,
             let heartbeatAt = Int64(String(decoding: parts[0], as: UTF8.self)),
             let joinedAt = Int64(String(decoding: parts[1], as: UTF8.self))
         else { throw .unreadable(key: RedisKeys.nodes, detail: "a record without its times") }
         do {
-            statement = try JSONDecoder().decode(Statement.self, from: Data(parts[5]))
+            statement = try JSONDecoder().decode(Statement.self, from: Data(parts[4]))
         } catch {
             throw .unreadable(key: RedisKeys.nodes, detail: "\(error)")
         }
@@ -98,13 +105,28 @@ public struct NodeRecord: Sendable {
             mapVersion: statement.map.flatMap { FencingToken($0) })
     }
 
-    /// The records of a reply of HGETALL.
-    static func all(_ reply: [RedisValue]) throws(ServiceError) -> [NodeRecord] {
+}
+
+/// The nodes as the control slot lists them.
+struct NodeList: Sendable {
+    /// By id.
+    let records: [NodeRecord]
+    /// Names of those whose record this version does not understand: one such must not keep the
+    /// others from working.
+    let unreadable: [String]
+
+    /// Reads a reply of HGETALL.
+    init(_ reply: [RedisValue]) {
         var records: [NodeRecord] = []
+        var unreadable: [String] = []
         for index in stride(from: 1, to: reply.count, by: 2) {
-            guard let bytes = reply[index].bytes else { continue }
-            records.append(try NodeRecord(bytes))
+            do throws(ServiceError) {
+                records.append(try NodeRecord(reply[index].bytes ?? []))
+            } catch {
+                unreadable.append(reply[index - 1].text ?? "?")
+            }
         }
-        return records
+        self.records = records.sorted { $0.id < $1.id }
+        self.unreadable = unreadable.sorted()
     }
 }

@@ -4,10 +4,10 @@ import RedisClient
 
 /// What operators asked for: the hash `H:ORDERS::{control}::`.
 public struct Orders: Sendable {
-    private static let drain = "drain:"
-    private static let pause = "pause:"
-    private static let stepDown = "step-down"
-    private static let rebalance = "rebalance"
+    static let drain = "drain:"
+    static let pause = "pause:"
+    static let stepDown = "step-down"
+    static let rebalance = "rebalance"
 
     /// What nodes are to do.
     public private(set) var ofNodes = NodeOrders()
@@ -46,38 +46,50 @@ public enum Order: Sendable {
     case rebalance
 }
 
-extension Deployment {
-    /// What operators have asked for so far.
-    public func orders() async throws(ServiceError) -> Orders {
-        let reply = try await cluster.ask(
-            ["HGETALL", .init(RedisKeys.orders)], slot: Deployment.controlSlot)
-        return Orders(reply.items ?? [])
+extension Order {
+    /// An order as the script `order` takes it.
+    struct Entry {
+        let isSet: Bool
+        let field: String
+        var value = "1"
+        /// The term that must still be on; empty for any.
+        var term = ""
+        /// Whom it concerns, for the history.
+        var subject = ""
+        let reason: String
     }
 
+    /// - Parameter now: Server time, ms: what makes one order differ from the one before.
+    func entry(now: Int64) -> Entry {
+        switch self {
+        case .drain(let name, let isOn):
+            Entry(
+                isSet: isOn, field: Orders.drain + name, subject: name,
+                reason: isOn ? "asked to drain" : "asked to take shards again")
+        case .pause(let tier, let isOn):
+            Entry(
+                isSet: isOn, field: Orders.pause + tier.name,
+                reason: isOn ? "\(tier.name) paused" : "\(tier.name) resumed")
+        case .stepDown(let leader):
+            Entry(
+                isSet: true, field: Orders.stepDown, value: leader.term, term: leader.term,
+                subject: leader.node, reason: "asked to step down")
+        case .rebalance:
+            Entry(
+                isSet: true, field: Orders.rebalance, value: String(now),
+                reason: "asked for balance at once")
+        }
+    }
+}
+
+extension Deployment {
     /// Writes down what an operator asks for; nodes learn it with their next heartbeat, which this
     /// wakes.
     ///
     /// - Returns: whether that changed something.
     /// - Errors: `.question` when the term that is to end has ended.
     public func give(_ order: Order) async throws(ServiceError) -> Bool {
-        let now = try await serverTime()
-        let call: (action: String, field: String, value: String, term: String, String, String) =
-            switch order {
-            case .drain(let name, let isOn):
-                (
-                    isOn ? "set" : "clear", "drain:\(name)", "1", "", name,
-                    isOn ? "asked to drain" : "asked to take shards again"
-                )
-            case .pause(let tier, let isOn):
-                (
-                    isOn ? "set" : "clear", "pause:\(tier.name)", "1", "", "",
-                    isOn ? "\(tier.name) paused" : "\(tier.name) resumed"
-                )
-            case .stepDown(let leader):
-                ("set", "step-down", leader.term, leader.term, leader.node, "asked to step down")
-            case .rebalance:
-                ("set", "rebalance", String(now), "", "", "asked for balance at once")
-            }
+        let entry = order.entry(now: try await serverTime())
         let reply: RedisValue
         do throws(RedisError) {
             reply = try await cluster.run(
@@ -86,8 +98,8 @@ extension Deployment {
                     RedisKeys.orders, RedisKeys.lease, RedisKeys.audit, RedisKeys.controlGuard,
                 ],
                 arguments: [
-                    .init(call.action), .init(call.field), .init(call.value), .init(call.term),
-                    .init(call.4), .init(call.5),
+                    .init(entry.isSet ? "set" : "clear"), .init(entry.field), .init(entry.value),
+                    .init(entry.term), .init(entry.subject), .init(entry.reason),
                 ], slot: Deployment.controlSlot)
         } catch {
             throw .redis(error)

@@ -26,11 +26,11 @@ public struct PlannedMoves: Sendable {
     /// What would move if these nodes, by name, were to have no shards.
     public init(_ control: ControlReading, shardCount: Int, drained: Set<String>) {
         let able = control.nodes.filter {
-            $0.state(now: control.now) == "ready" && !drained.contains($0.id.name)
+            $0.state(now: control.now) == .ready && !drained.contains($0.id.name)
         }
         self.init(
             owners: control.map?.owners ?? [NodeID?](repeating: nil, count: shardCount),
-            nodes: able.map { PlannerNode(id: $0.id, weight: max(1, $0.report.weight)) })
+            nodes: able.map { PlannerNode(id: $0.id, weight: $0.report.weight) })
     }
 
     init(owners: [NodeID?], nodes: [PlannerNode]) {

@@ -47,6 +47,10 @@ extension Node {
         case .noteLost(let node):
             log.event(.warning, "lost", [("lost", node.text)])
             write(.init(kind: .left, node: node, reason: "lost: not heard of"))
+        case .noteSuperseded:
+            log.event(
+                .warning, "superseded",
+                [("reason", "another start of this name is registered: ends if that one lives")])
         case .noteClockJump(let remaining):
             log.change(
                 "clock", "lease",
@@ -210,10 +214,16 @@ extension Node {
         var notes = ControlClient.Notes()
         let now = beat.answer.serverTime
         // A lost node is still listed, with the shards that others have now.
-        let live = beat.nodes.filter { $0.state(now: now) != "lost" }
+        let live = beat.nodes.records.filter { $0.state(now: now) != .lost }
         notes.runs = runs.changes(live, deployment.ladder, shardCount: shards.count)
-        notes.forgotten = beat.nodes.filter {
+        notes.forgotten = beat.nodes.records.filter {
             now - $0.heartbeatAt > NodeRecord.forgottenAfterMilliseconds
+        }
+        for name in beat.nodes.unreadable {
+            log.change(
+                "nodes", name,
+                "the record of node \(name) cannot be read: it is of a version that this one does "
+                    + "not know, and gets no shards")
         }
         for node in notes.forgotten { log.event(.info, "forgotten", [("lost", node.id.text)]) }
         write(notes)

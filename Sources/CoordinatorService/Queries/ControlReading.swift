@@ -12,6 +12,8 @@ public struct ControlReading: Sendable {
     public let leader: LeaderReport?
     /// The nodes that are listed, by name.
     public let nodes: [NodeRecord]
+    /// Names of nodes whose record cannot be read: they are of another version.
+    public let unreadableNodes: [String]
     /// The shard map in force; nil before the first one.
     public let map: ShardMap?
     /// What operators asked for.
@@ -19,11 +21,10 @@ public struct ControlReading: Sendable {
     /// All sources, by key.
     public let sources: [SourceRecord]
 
-    /// `ready`, `draining` (it stops, or an operator took it out) or `lost`.
-    public func state(of node: NodeRecord) -> String {
+    /// How a node is; one that an operator took out drains like one that stops.
+    public func state(of node: NodeRecord) -> NodeRecord.State {
         let state = node.state(now: now)
-        return state == "ready" && orders.ofNodes.drained.contains(node.id.name)
-            ? "draining" : state
+        return state == .ready && orders.ofNodes.drained.contains(node.id.name) ? .draining : state
     }
 
     /// `leader` for the holder of the lease, else `follower`, whatever a node says that is gone.
@@ -33,12 +34,12 @@ public struct ControlReading: Sendable {
 
     /// The shards that a node works on; of a lost one those that the map still gives it.
     public func shards(of node: NodeRecord) -> Int {
-        guard node.state(now: now) == "lost" else { return node.shards }
+        guard node.state(now: now) == .lost else { return node.shards }
         return map?.count(of: node.id) ?? 0
     }
 
     /// The nodes that are there and may lead.
-    public var live: [NodeRecord] { nodes.filter { $0.state(now: now) != "lost" } }
+    public var live: [NodeRecord] { nodes.filter { $0.state(now: now) != .lost } }
 }
 
 extension Deployment {
@@ -69,10 +70,11 @@ extension Deployment {
             throw .redis(
                 .protocolViolation(endpoint: RedisKeys.lease, reason: "seven replies expected"))
         }
+        let nodes = NodeList(replies[2].items ?? [])
         return ControlReading(
             now: try Self.milliseconds(replies[6]),
             leader: LeaderReport(replies[0], remaining: replies[1]),
-            nodes: try NodeRecord.all(replies[2].items ?? []).sorted { $0.id < $1.id },
+            nodes: nodes.records, unreadableNodes: nodes.unreadable,
             map: try Self.map(replies[3]), orders: Orders(replies[4].items ?? []),
             sources: try SourceRegistry.records(replies[5].items ?? []))
     }

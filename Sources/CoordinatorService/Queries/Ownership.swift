@@ -26,7 +26,7 @@ public struct Ownership: Sendable {
     /// Holds a map against what the shards say, and against who is there.
     public init(_ map: ShardMap?, _ survey: Survey, nodes: [NodeRecord]) {
         version = map?.version
-        let live = Set(nodes.filter { $0.state(now: survey.now) != "lost" }.map(\.id))
+        let live = Set(nodes.filter { $0.state(now: survey.now) != .lost }.map(\.id))
         var owners: [NodeID?] = []
         var states: [State] = []
         for (number, state) in survey.states.enumerated() {

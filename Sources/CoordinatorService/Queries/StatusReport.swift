@@ -81,8 +81,11 @@ public struct StatusReport: Sendable {
         if !ownership.moving.isEmpty {
             reasons.append("\(ownership.moving.count) shards change hands")
         }
-        let lost = control.nodes.count { $0.state(now: control.now) == "lost" }
+        let lost = control.nodes.count { $0.state(now: control.now) == .lost }
         if lost > 0 { reasons.append("\(lost) \(lost == 1 ? "node" : "nodes") lost") }
+        for name in control.unreadableNodes {
+            reasons.append("node \(name) is of a version that cannot be read here")
+        }
         for tier in control.orders.pausedTiers {
             reasons.append("\(tier) is paused: `coordinator resume \(tier)`")
         }

@@ -92,38 +92,6 @@ extension Deployment {
             states: states, missing: missing, now: now,
             windowCounts: withWindows && missing.isEmpty ? windows.map(\.count) : nil)
     }
-
-    /// The nodes that the deployment lists, the latest heartbeat first.
-    public func nodes() async throws(ServiceError) -> [NodeRecord] {
-        let reply = try await cluster.ask(
-            ["HGETALL", .init(RedisKeys.nodes)], slot: Deployment.controlSlot)
-        return try NodeRecord.all(reply.items ?? []).sorted {
-            $0.heartbeatAt > $1.heartbeatAt
-        }
-    }
-
-    /// The holder of the lease, if there is one.
-    public func leader() async throws(ServiceError) -> LeaderReport? {
-        let replies: [RedisValue]
-        do throws(RedisError) {
-            replies = try await cluster.pipeline(
-                [
-                    RedisCommand("GET", .init(RedisKeys.lease), isRepeatable: true),
-                    RedisCommand("PTTL", .init(RedisKeys.lease), isRepeatable: true),
-                ], slot: Deployment.controlSlot)
-        } catch {
-            throw .redis(error)
-        }
-        guard replies.count == 2 else { return nil }
-        return LeaderReport(replies[0], remaining: replies[1])
-    }
-
-    /// The shard map in force; nil before the first one.
-    public func shardMap() async throws(ServiceError) -> ShardMap? {
-        try Self.map(
-            try await cluster.ask(
-                ["HMGET", .init(RedisKeys.map), "version", "body"], slot: Deployment.controlSlot))
-    }
 }
 
 extension ShardClient {

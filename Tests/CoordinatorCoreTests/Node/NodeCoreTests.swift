@@ -233,6 +233,47 @@ struct NodeCoreTests {
         #expect(bench.said.isEmpty, "what has ended says nothing more")
     }
 
+    @Test("a node whose place another start took steps aside, asks on, and ends if that one lives")
+    func superseded() throws {
+        var bench = try Bench()
+        try bench.lead()
+        bench.tell(.timePassed, at: 1_003)
+        bench.tell(.superseded(try bench.heartbeatRequest()), at: 1_004)
+        #expect(bench.has { if case .releaseLease = $0 { true } else { false } })
+        #expect(bench.core.working.isEmpty)
+        #expect(!bench.core.isLeading(Bench.instant(1_005)))
+        var asked = 0
+        for second in 2..<20 {
+            bench.tell(.timePassed, at: UInt64(second) * 1_000 + 100)
+            #expect(!bench.has { if case .requestLease = $0 { true } else { false } })
+            guard let beat = try? bench.heartbeatRequest() else { break }
+            asked += 1
+            bench.tell(.superseded(beat), at: UInt64(second) * 1_000 + 101)
+            if bench.has({ if case .finish(.superseded) = $0 { true } else { false } }) { break }
+        }
+        // For the time to live of 3 s and two heartbeats more.
+        #expect(asked == 5)
+        bench.tell(.timePassed, at: 60_000)
+        #expect(bench.said.isEmpty, "what has ended says nothing more")
+    }
+
+    @Test("a node whose place a dead start took has it back when that one has been silent")
+    func placeGivenBack() throws {
+        var bench = try Bench()
+        try bench.lead()
+        let map = try #require(bench.core.map)
+        bench.tell(.timePassed, at: 1_003)
+        bench.tell(.superseded(try bench.heartbeatRequest()), at: 1_004)
+        bench.tell(.timePassed, at: 2_100)
+        let beat = try bench.heartbeatRequest()
+        var answer = try bench.answer(holder: nil, nodes: nil, map: map)
+        answer.mapVersion = map.version
+        bench.tell(.heartbeatAnswered(beat, answer), at: 2_101)
+        let claims = bench.said.count { if case .claimShard = $0 { true } else { false } }
+        #expect(claims == 2, "by the map that is still in force")
+        #expect(bench.has { if case .requestLease = $0 { true } else { false } })
+    }
+
     @Test("who was asked to step down waits, unless the next one steps down as well")
     func steppedDown() throws {
         var bench = try Bench()

@@ -43,8 +43,6 @@ struct ControlSlot {
     private(set) var records: [Record?]
     private(set) var map: ShardMap?
     var orders = NodeOrders()
-    /// Starts whose place another start of their name took.
-    private var replaced: [Int] = []
     /// What a token is without the protection: a number.
     private var counter: UInt64 = 0
 
@@ -113,24 +111,25 @@ struct ControlSlot {
     // MARK: heartbeat.lua
 
     mutating func beat(
-        _ caller: Caller, _ heartbeat: Heartbeat, joinedAt: Int64?, remembers: Bool,
+        _ caller: Caller, _ heartbeat: Heartbeat, joinedAt: Int64?, timeToLive: Int64,
         _ time: ServerTime
     ) -> BeatAnswer {
         let stored = records[caller.name]
-        if remembers, replaced.contains(caller.number) { return .superseded }
         var joined = joinedAt ?? 0
         var followsLoss = false
         var isNew = false
         if let stored, stored.owner == caller.number {
             joined = stored.report.joinedAt
             followsLoss = stored.report.followsLoss
-        } else if joinedAt == nil {
+        } else if joinedAt == nil || (stored?.report.joinedAt ?? -1) >= joined {
+            if joinedAt != nil, let stored,
+                time.milliseconds - stored.report.heartbeatAt <= timeToLive
+            {
+                return .superseded
+            }
             joined = max(time.milliseconds, (stored?.report.joinedAt ?? 0) + 1)
             followsLoss = stored != nil
             isNew = true
-            if let stored { replaced.append(stored.owner) }
-        } else if let stored, stored.report.joinedAt >= joined {
-            return .superseded
         }
         records[caller.name] = Record(
             owner: caller.number,

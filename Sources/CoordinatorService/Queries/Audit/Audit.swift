@@ -76,7 +76,7 @@ import RedisClient
         var before: [ShardID: Set<Violation.Kind>]?
         var last: [Violation] = []
         for round in 1...Self.rounds {
-            let map = try await deployment.shardMap()
+            let map = try await deployment.control().map
             let now = try await deployment.serverTime()
             let audit = StateAudit(
                 ladder: deployment.ladder, stamp: deployment.stamp,
