@@ -89,6 +89,7 @@ enum BenchModel {
         share("late", "events that arrive up to 2 h late"),
         share("duplicate", "events sent twice"),
         share("malformed", "events that will be refused"),
+        share("plays", "events that play an audio, a video or a podcast"),
         Option("shuffle", group: "Traffic", help: "in random order; dt stays"),
     ]
 }

@@ -31,6 +31,7 @@ enum TrafficArguments {
         options.lateFraction = try number(arguments, "late")
         options.duplicateFraction = try number(arguments, "duplicate")
         options.malformedFraction = try number(arguments, "malformed")
+        options.playFraction = try number(arguments, "plays")
         do throws(TrafficError) { return try TrafficGenerator(options) } catch {
             throw BenchError(message: "\(error)")
         }

@@ -71,6 +71,12 @@ import TrafficGenerator
             writer.append("uui")
             writer.append(device)
         }
+        if let play = event.play {
+            writer.append("kind")
+            writer.append(play.kind)
+            writer.append("id")
+            writer.append(play.id ?? [])
+        }
         if isTimed, let time = event.time {
             writer.append("dt")
             writer.append(time)
@@ -86,6 +92,8 @@ import TrafficGenerator
         var events: [Event] = []
         for event in generator {
             guard events.count < count else { break }
+            // The raw commands count page views alone.
+            guard event.play == nil else { continue }
             do throws(RefusalError) {
                 let arrival = StreamID(milliseconds: UInt64(event.arrival), sequence: 0)
                 let page = try Self.lend(event.url) { url throws(RefusalError) in

@@ -1,3 +1,4 @@
+import CoordinatorCore
 import Terminal
 
 /// Every command with its operands and options, as data: the parser, the help and the tests read
@@ -62,6 +63,10 @@ enum ProgramModel {
     static let section = Option(
         "section", .value(.text), valueName: "NAME", help: "a section, such as actu/monde")
     static let page = Option("page", .value(.text), valueName: "URL|ID", help: "a page")
+    /// What is played, by its own id.
+    static let items = Dimension.played.compactMap(\.kind).map { kind in
+        Option(kind, .value(.text), valueName: "ID", help: "\(kind) by its player's id")
+    }
     static let tier = Option(
         "tier", .value(.text), valueName: "TIER", help: "a tier, such as 5MINUTES")
     static let from = Option("from", .value(.time), valueName: "TIME", help: "from this time on")
@@ -238,11 +243,14 @@ enum ProgramModel {
 
     private static let figures: [Command] = [
         Command(
-            "top", summary: "the pages, sections or websites with most pageviews or devices",
+            "top", summary: "the pages, sections, websites or items with most views or devices",
             group: "Figures",
             operands: [
                 Operand(
-                    "what", kind: .choice(["pages", "sections", "websites"]), help: "what to list")
+                    "what",
+                    kind: .choice(
+                        ["pages", "sections", "websites"] + Dimension.played.compactMap(\.kind)),
+                    help: "what to list")
             ],
             options: [
                 website, section, last, at,
@@ -254,28 +262,33 @@ enum ProgramModel {
                     help: "how many rows"),
             ]),
         Command(
-            "report", summary: "pageviews and unique devices of one website, section or page",
-            group: "Figures", options: [website, section, page, last, at]),
+            "report", summary: "pageviews or plays, and unique devices, of one record",
+            group: "Figures", options: [website, section, page, last, at] + items),
         Command(
             "series", summary: "one figure over time", group: "Figures",
             options: [
                 website, section, page, tier, from, to, at,
                 Option(
                     "metric", .value(.choice(["PG", "UD"])), valueName: "METRIC", default: "PG",
-                    help: "PG pageviews, UD unique devices"),
-            ]),
+                    help: "PG pageviews or plays, UD unique devices"),
+            ] + items),
         Command(
             "export", summary: "every window there is, a line each", group: "Figures",
             options: [
                 tier, from, to,
                 Option(
-                    "dimension", .value(.choice(["W", "S", "P"])), valueName: "LETTER",
-                    help: "W websites, S sections, P pages"),
+                    "dimension", .value(.choice(Dimension.counted.map(\.rawValue))),
+                    valueName: "LETTER",
+                    help: "W websites, S sections, P pages, A audio, V video, PC podcasts"),
             ]),
         Command(
             "show", summary: "one record's document, keys, slot and shard", group: "Figures",
             operands: [
-                Operand("what", kind: .choice(["website", "section", "page"]), help: "what it is"),
+                Operand(
+                    "what",
+                    kind: .choice(
+                        ["website", "section", "page"] + Dimension.played.compactMap(\.kind)),
+                    help: "what it is"),
                 Operand("record", help: "a name, a URL or an id"),
             ], options: [website]),
         Command(

@@ -3,10 +3,13 @@ import CoordinatorCore
 /// Spoils entries so that each must be refused for one reason, going through all reasons in turn.
 struct MalformedEntries: Sendable {
     private let includesFuture: Bool
+    /// Without plays none of their reasons: equal options give equal bytes in every version.
+    private let reasons: [RefusalReason]
     private var turn = 0
 
-    init(includesFuture: Bool) {
+    init(includesFuture: Bool, includesPlays: Bool) {
         self.includesFuture = includesFuture
+        reasons = [.url, .time, .expired, .encoding, .size] + (includesPlays ? [.kind, .id] : [])
     }
 
     private static let addresses: [StaticString] = [
@@ -28,10 +31,10 @@ struct MalformedEntries: Sendable {
 
     /// Makes `event` one that must be refused, and says so in its kind.
     mutating func spoil(_ event: inout TrafficEvent, random: inout TrafficRandom) {
-        let reasons = RefusalReason.allCases
         let reason = reasons[turn % reasons.count]
         turn += 1
         event.kind = .malformed(reason)
+        event.play = nil
         switch reason {
         case .url: spoilAddress(&event, random: &random)
         case .time: spoilTime(&event, random: &random)
@@ -40,8 +43,16 @@ struct MalformedEntries: Sendable {
         case .size:
             event.device = [UInt8](
                 repeating: UInt8(ascii: "d"), count: Self.pick(Self.lengths, &random))
+        case .kind:
+            let kind = Self.pick(Self.kinds, &random)
+            event.play = .init(kind: kind.withUTF8Buffer { Array($0) }, id: Array("a1".utf8))
+        case .id:
+            event.play = .init(
+                kind: Array("audio".utf8), id: random.below(2) == 0 ? nil : [])
         }
     }
+
+    private static let kinds: [StaticString] = ["Audio", "pageview", "podcasts", " video", "tv"]
 
     private func spoilAddress(_ event: inout TrafficEvent, random: inout TrafficRandom) {
         let choice = random.below(Self.addresses.count + 1)

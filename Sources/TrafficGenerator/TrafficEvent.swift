@@ -20,10 +20,20 @@ public struct TrafficEvent: Equatable, Sendable {
     public var url: [UInt8]
     /// The field `uui`; nil where the entry has none.
     public var device: [UInt8]?
+    /// The fields `kind` and `id` of a play; nil for a page view.
+    public var play: Play?
     /// The field `dt`, digits or ISO-8601; nil where the entry has none.
     public var time: [UInt8]?
     /// What the entry is meant to test.
     public var kind: Kind
+
+    /// What a play says that a page view does not.
+    public struct Play: Equatable, Sendable {
+        /// `audio`, `video` or `podcast`, unless the entry is malformed.
+        public var kind: [UInt8]
+        /// The player's id of it; nil where the malformed entry has none.
+        public var id: [UInt8]?
+    }
 
     /// Appends the entry as one line of JSON, with its line feed.
     ///
@@ -31,6 +41,10 @@ public struct TrafficEvent: Equatable, Sendable {
     public func appendLine(to out: inout [UInt8]) {
         out.append(UInt8(ascii: "{"))
         if !url.isEmpty { Self.append("\"url\":", url, to: &out) }
+        if let play {
+            Self.append("\"kind\":", play.kind, to: &out)
+            if let id = play.id { Self.append("\"id\":", id, to: &out) }
+        }
         if let device { Self.append("\"uui\":", device, to: &out) }
         if let time { Self.append("\"dt\":", time, isNumber: time.allSatisfy(isDigit), to: &out) }
         out.append("}\n")

@@ -25,6 +25,7 @@ public struct TrafficGenerator: Sequence, IteratorProtocol, Sendable {
         var duplicate: UInt64
         var late: UInt64
         var untimed: Chance
+        var play: Chance
     }
 
     /// Makes the tables; no entry yet.
@@ -41,12 +42,13 @@ public struct TrafficGenerator: Sequence, IteratorProtocol, Sendable {
         shares = Shares(
             malformed: malformedShare, duplicate: malformedShare + duplicateShare,
             late: malformedShare + duplicateShare + Chance(options.lateFraction).threshold,
-            untimed: Chance(options.untimedFraction))
+            untimed: Chance(options.untimedFraction), play: Chance(options.playFraction))
         random = TrafficRandom(seed: options.seed)
         curve = DayCurve(
             start: options.startMilliseconds, span: options.spanMilliseconds,
             events: options.events)
-        malformed = MalformedEntries(includesFuture: options.includesFuture)
+        malformed = MalformedEntries(
+            includesFuture: options.includesFuture, includesPlays: options.playFraction > 0)
     }
 
     /// The next entry, or nil after `options.events` of them.
@@ -83,8 +85,18 @@ public struct TrafficGenerator: Sequence, IteratorProtocol, Sendable {
         url.reserveCapacity(128)  // longer than any address written here
         appendAddress(at: time, to: &url)
         return TrafficEvent(
-            arrival: arrival, url: url, device: device(), time: timeField(time),
+            arrival: arrival, url: url, device: device(), play: play(), time: timeField(time),
             kind: isLate ? .late : .normal)
+    }
+
+    /// A part of the readers plays something, of which some is played far more than the rest.
+    /// Nothing is drawn without plays: the same options give the same bytes as ever.
+    private mutating func play() -> TrafficEvent.Play? {
+        guard options.playFraction > 0, random.happens(shares.play) else { return nil }
+        let kinds = Dimension.played.compactMap(\.kind)
+        let kind = kinds[random.below(kinds.count)]
+        let most = 1 << random.below(9)
+        return .init(kind: Array(kind.utf8), id: Array("item-\(random.below(most))".utf8))
     }
 
     /// Of 100 views 8 are of a home page, 7 of a section's front, 85 of an article.

@@ -38,6 +38,9 @@ public struct TrafficOptions: Equatable, Sendable {
     /// 0 by default: shuffling a file, or importing it instead of feeding it, moves these events.
     public var untimedFraction = 0.0
 
+    /// The part that plays an audio, a video or a podcast instead of opening a page.
+    public var playFraction = 0.0
+
     /// Fields as listed; all have a default.
     public init() {}
 
@@ -72,6 +75,7 @@ public struct TrafficOptions: Equatable, Sendable {
         for (name, fraction) in [
             ("late", lateFraction), ("duplicate", duplicateFraction),
             ("malformed", malformedFraction), ("untimed", untimedFraction),
+            ("play", playFraction),
             ("late, duplicate and malformed", lateFraction + duplicateFraction + malformedFraction),
         ] {
             try Self.check("\(name) fraction", fraction, 0.0...1.0)

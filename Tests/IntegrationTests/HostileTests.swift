@@ -36,7 +36,7 @@ extension ServerSuites {
         private static let good = "http://www.rtl.lu/actu/monde/a/1.html"
 
         private static func rows(now: Int64) -> [Row] {
-            addresses + bytes + times(now) + accepted
+            addresses + bytes + times(now) + plays + accepted
         }
 
         private static var addresses: [Row] {
@@ -86,6 +86,27 @@ extension ServerSuites {
                 row("NUL in time", .time, ("url", good), ("dt", "\(now)\0")),
                 row("expired", .expired, ("url", good), ("dt", "\(now - 40 * 86_400_000)")),
                 row("1970", .expired, ("url", good), ("dt", "0")),
+            ]
+        }
+
+        /// Plays of what nobody knows, of nothing, of what looks dangerous, of one id in two kinds.
+        private static var plays: [Row] {
+            let long = String(repeating: "i", count: EventRules.maximumFieldBytes + 1)
+            return [
+                row("other kind", .kind, ("kind", "tv"), ("id", "1"), ("url", good)),
+                row("kind in capitals", .kind, ("kind", "AUDIO"), ("id", "1")),
+                row("long kind", .kind, ("kind", long), ("id", "1")),
+                row("nothing played", .id, ("kind", "audio"), ("url", good)),
+                row("empty id", .id, ("kind", "video"), ("id", "")),
+                row("long id", .size, ("kind", "video"), ("id", long)),
+                row("play of the past", .expired, ("kind", "audio"), ("id", "1"), ("dt", "0")),
+                Row(
+                    name: "id not UTF-8", reason: .encoding,
+                    fields: [field("kind", "podcast"), (Array("id".utf8), [0xFF])]),
+                row("audio", nil, ("kind", "audio"), ("id", "RTL"), ("uui", "d1")),
+                row("video", nil, ("kind", "video"), ("id", "RTL"), ("url", "no url")),
+                row("podcast", nil, ("kind", "podcast"), ("id", "{a}:\0,()"), ("uui", "null")),
+                row("no kind", nil, ("kind", ""), ("id", "1"), ("url", good)),
             ]
         }
 

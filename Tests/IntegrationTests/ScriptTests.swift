@@ -101,7 +101,7 @@ extension ServerSuites {
         try await rotateToEnd()
     }
 
-    /// A view counts for a page, its section and its website: here for any three.
+    /// A view counts for a page, its section and its website: here for any three. Some are plays.
     private mutating func view() -> [TwinView] {
         let late = one(in: 3)
         let newest = min(position, Self.start + Self.length - 1)
@@ -111,10 +111,12 @@ extension ServerSuites {
             : min(
                 newest + Int64.random(in: 0...2_000, using: &random), Self.start + Self.length - 1)
         let device = one(in: 5) ? nil : Int.random(in: 0..<40, using: &random)
-        return [(Dimension.website, 2), (.section, 4), (.page, 12)].map { dimension, many in
+        let viewed: [(Dimension, Int)] = [(.website, 2), (.section, 4), (.page, 12)]
+        let played = (Dimension.played.randomElement(using: &random) ?? .audio, 3)
+        return (one(in: 4) ? [played] : viewed).map { dimension, many in
             let number = Int.random(in: 0..<many, using: &random)
-            let letter = UInt32(Dimension.counted.firstIndex(of: dimension) ?? 0)
-            let id = RecordID((UInt64(number), 0, letter))
+            // The same ids in all dimensions.
+            let id = RecordID((UInt64(number), 0, 0))
             return TwinView(dimension: dimension, id: id, time: time, device: device)
         }
     }
@@ -129,7 +131,7 @@ extension ServerSuites {
             throw Trouble("seed \(seed): apply gave \(reply)")
         }
         for view in views { twin.add(view) }
-        counted += Int64(views.count { $0.dimension == .website })
+        counted += Int64(views.count { $0.dimension.isTallied })
         watermark = next
         position = time
     }
@@ -204,7 +206,7 @@ extension ServerSuites {
     private func packed(_ views: [TwinView]) -> [RedisArgument] {
         var ledger = MessagePackWriter()
         ledger.array(2)
-        ledger.integer(Int64(views.count { $0.dimension == .website }))
+        ledger.integer(Int64(views.count { $0.dimension.isTallied }))
         ledger.integer(0)
         var none = MessagePackWriter()
         none.array(0)

@@ -83,8 +83,33 @@ struct TrafficGeneratorTests {
         #expect((846...1154).contains(late))
         #expect((301...499).contains(duplicates))
         #expect((130...270).contains(reasons.values.reduce(0, +)))
-        #expect(reasons.count == RefusalReason.allCases.count)
+        // Without plays there is nothing that could be wrong with one.
+        #expect(Set(RefusalReason.allCases).subtracting(reasons.keys) == [.kind, .id])
         #expect(reasons.values.max() ?? 0 <= (reasons.values.min() ?? 0) + 1)
+    }
+
+    @Test("plays come in the part asked for, of all kinds, and can be malformed in their own ways")
+    func plays() throws {
+        let options = small {
+            $0.events = 20_000
+            $0.playFraction = 0.2
+            $0.malformedFraction = 0.05
+        }
+        var kinds: [[UInt8]: Int] = [:]
+        var reasons: Set<RefusalReason> = []
+        for event in try TrafficGenerator(options) {
+            if case .malformed(let reason) = event.kind {
+                reasons.insert(reason)
+            } else if let play = event.play {
+                kinds[play.kind, default: 0] += 1
+                #expect(play.id?.isEmpty == false)
+            }
+        }
+        // Five standard deviations of a fifth of 95 %.
+        #expect((3523...4077).contains(kinds.values.reduce(0, +)))
+        #expect(
+            Set(kinds.keys) == Set(Dimension.played.compactMap { $0.kind.map { Array($0.utf8) } }))
+        #expect(reasons == Set(RefusalReason.allCases))
     }
 
     @Test("event times are not ahead of arrivals, and late ones at most two hours behind")

@@ -178,7 +178,8 @@ def ndjson_line(line, _):
         return "unreadable"
     if not isinstance(record, dict):
         return "unreadable"
-    return field(record, "url"), field(record, "uui"), field(record, "dt")
+    return (field(record, "url"), field(record, "uui"), field(record, "dt"),
+            field(record, "kind"), field(record, "id"))
 
 
 QUOTED = rb'"((?:[^"\\]|\\.)*)"'
@@ -231,7 +232,7 @@ def log_line(line, options):
 
 
 class Reader:
-    """Events of files as (time, device or None, website, section, page); counts what it sees."""
+    """Events of files as (time, device or None, {dimension: (id, name)}); counts what it sees."""
 
     def __init__(self, options, longest_keep):
         self.options = options
@@ -249,7 +250,7 @@ class Reader:
                     continue
                 parse = parse or (ndjson_line if line.lstrip().startswith(b"{") else log_line)
                 parts = parse(line, self.options)
-                if isinstance(parts, str) or len(parts) == 2:
+                if isinstance(parts, str) or len(parts) == 2:  # why it is left out, and when
                     reason = parts if isinstance(parts, str) else parts[0]
                     self.left_out[reason] = self.left_out.get(reason, 0) + 1
                     if not isinstance(parts, str):
@@ -273,7 +274,9 @@ class Reader:
         except UnicodeDecodeError:
             return None
 
-    def _judge(self, url, device, time, arrival):
+    def _judge(self, url, device, time, kind=None, item=None, arrival=0):
+        if kind:
+            return self._judge_play(device, time, kind, item, arrival)
         if not url or len(url) > FIELD_LIMIT:
             raise Refused("url")
         if any(len(part) > FIELD_LIMIT for part in (device, time) if part):
@@ -283,9 +286,28 @@ class Reader:
         except UnicodeDecodeError:
             raise Refused("encoding")
         website, section, page = self.pages.resolve(url)
+        return (self._moment(time, arrival), None if device == "null" else device,
+                {"W": website, "S": section, "P": page})
+
+    def _judge_play(self, device, time, kind, item, arrival):
+        dimension = {b"audio": "A", b"video": "V", b"podcast": "PC"}.get(kind)
+        if not dimension:
+            raise Refused("kind")
+        if not item:
+            raise Refused("id")
+        if any(len(part) > FIELD_LIMIT for part in (device, time, item) if part):
+            raise Refused("size")
+        try:
+            device, time, item = (part.decode() if part else None for part in (device, time, item))
+        except UnicodeDecodeError:
+            raise Refused("encoding")
+        return (self._moment(time, arrival), None if device == "null" else device,
+                {dimension: (sha1(item), item)})
+
+    def _moment(self, time, arrival):
         moment = arrival if time is None else readable_time(time)
         if moment is None or moment > arrival + FUTURE_TOLERANCE:
             raise Refused("time")
         if moment < arrival - self.longest_keep:
             raise Refused("expired")
-        return moment, None if device == "null" else device, website, section, page
+        return moment

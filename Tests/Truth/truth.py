@@ -24,7 +24,6 @@ from events import ORIGINAL_SITES, Reader
 
 UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 NAMES = [(86_400_000, "DAY"), (3_600_000, "HOUR"), (60_000, "MINUTE"), (1000, "SECOND")]
-DIMENSIONS = "WSP"
 WINDOWS_AT_ONCE = 500  # in one pipeline: their replies fit the socket's buffers
 FIRST_DIFFERENCES = 10
 
@@ -87,13 +86,13 @@ def count(options):
     reader = Reader(options, max(keep for _, _, keep in tiers) + options.outage_allowance)
     entities, names, devices, events = {}, [], {}, []
     for path in options.files:
-        for moment, device, *places in reader.events(path):
+        for moment, device, places in reader.events(path):
             numbers = []
-            for dimension, (identity, name) in enumerate(places):
+            for dimension, (identity, name) in places.items():
                 key = (dimension, identity)
                 if key not in entities:
                     entities[key] = len(names)
-                    names.append((DIMENSIONS[dimension], identity, name))
+                    names.append((dimension, identity, name))
                 numbers.append(entities[key])
             number = -1 if device is None else devices.setdefault(device, len(devices))
             events.append((moment, number, numbers))

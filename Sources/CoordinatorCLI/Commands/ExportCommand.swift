@@ -148,7 +148,8 @@ import Terminal
         _ name: String
     ) -> String {
         let head =
-            Self.padded(tier, 9) + "  " + dimension + "  " + Self.padded(window, Self.windowWidth)
+            Self.padded(tier, 9) + "  " + Self.padded(dimension, 2) + "  "
+            + Self.padded(window, Self.windowWidth)
             + "  "
             + Self.padded(views, 9, atEnd: false) + "  " + Self.padded(devices, 7, atEnd: false)
             + "  "

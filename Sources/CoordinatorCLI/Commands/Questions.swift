@@ -33,7 +33,7 @@ import Terminal
         return max(0, min(now, context.arguments.requiredTime("at").milliseconds(now: now)))
     }
 
-    /// The one record that `--website`, `--section` or `--page` name.
+    /// The one record that `--website`, `--section`, `--page` or `--audio` and the like name.
     static func record(
         _ context: CommandContext, _ deployment: Deployment
     ) async throws(CommandError) -> RecordReference {
@@ -44,12 +44,24 @@ import Terminal
         guard page == nil || (website == nil && section == nil) else {
             throw CommandError(.usage, "--page names one page: leave --website and --section out")
         }
+        let items = Dimension.played.filter { arguments.text($0.kind ?? "") != nil }
+        let others = [website, section, page].contains { $0 != nil } ? 1 : 0
+        guard items.isEmpty || items.count + others == 1 else {
+            throw CommandError(
+                .usage,
+                "--\(items[0].kind ?? "") names one item: leave the other names out")
+        }
         let finder = RecordFinder(deployment)
         return try await context.service { () async throws(ServiceError) in
+            if let item = items.first, let id = arguments.text(item.kind ?? "") {
+                return try await finder.item(item, id)
+            }
             if let page { return try finder.page(page) }
             if let section { return try await finder.section(section, website: website) }
             if let website { return try await finder.website(website) }
-            throw .question("name what it is about: --website NAME, --section NAME or --page URL")
+            throw .question(
+                "name what it is about: --website NAME, --section NAME, --page URL or --audio, "
+                    + "--video, --podcast ID")
         }
     }
 

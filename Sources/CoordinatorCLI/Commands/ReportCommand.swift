@@ -3,7 +3,7 @@ import CoordinatorService
 import EventLoop
 import Terminal
 
-/// `coordinator report`: pageviews and unique devices of one website, section or page.
+/// `coordinator report`: pageviews and unique devices of one website, section, page or item.
 @LoopActor enum ReportCommand {
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let deployment = try await context.deployment()
@@ -20,7 +20,8 @@ import Terminal
         let name = row.name.isEmpty ? record.name : row.name
         Questions.heading(context, "", answer.interval, isFinal: answer.isFinal)
         var table = Table([
-            TableColumn("PAGEVIEWS", .trailing), TableColumn("DEVICES", .trailing),
+            TableColumn(record.dimension.isPlayed ? "PLAYS" : "PAGEVIEWS", .trailing),
+            TableColumn("DEVICES", .trailing),
             TableColumn("ERROR", .trailing),
             TableColumn("WEBSITE", maximumWidth: 20, isElastic: true),
             TableColumn("NAME", minimumWidth: 20, isElastic: true, isName: true),

@@ -21,7 +21,8 @@ import Terminal
         let answer = try await context.service { () async throws(ServiceError) in
             try await Series(deployment).points(record, metric, interval)
         }
-        let what = metric == .pageviews ? "pageviews" : "devices"
+        let views = record.dimension.isPlayed ? "plays" : "pageviews"
+        let what = metric == .pageviews ? views : "devices"
         Questions.heading(
             context, "\(what) of \(record.name)", answer.interval, isFinal: answer.isFinal)
         context.show(document(answer, record, metric, deviceColumn: what))

@@ -17,7 +17,10 @@ import Terminal
             switch what {
             case "website": record = try await finder.website(text)
             case "section": record = try await finder.section(text, website: website)
-            default: record = try finder.page(text)
+            case "page": record = try finder.page(text)
+            default:
+                let dimension = Dimension.played.first { $0.kind == what }
+                record = try await finder.item(dimension ?? .audio, text)
             }
             let view = try await RecordView.make(deployment, record)
             guard !view.isEmpty else { throw .question("nothing was counted for \(record.name)") }

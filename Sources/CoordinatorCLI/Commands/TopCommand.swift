@@ -29,7 +29,7 @@ import Terminal
         switch what {
         case "websites": .website
         case "sections": .section
-        default: .page
+        default: Dimension.played.first { $0.kind == what } ?? .page
         }
     }
 
@@ -42,6 +42,11 @@ import Terminal
         let what = context.arguments.requiredOperand("what")
         guard section == nil || dimension != .website else {
             throw CommandError(.usage, "a website is in no section: leave --section out")
+        }
+        guard !dimension.isPlayed || (section == nil && website == nil) else {
+            throw CommandError(
+                .usage,
+                "\(what) is of no website, it is played on any: leave --website and --section out")
         }
         return try await context.service { () async throws(ServiceError) in
             if let section {
@@ -59,10 +64,12 @@ import Terminal
     ) -> Document {
         let isPage = dimension == .page
         var columns = [
-            TableColumn("RANK", .trailing), TableColumn("PAGEVIEWS", .trailing),
+            TableColumn("RANK", .trailing),
+            TableColumn(dimension.isPlayed ? "PLAYS" : "PAGEVIEWS", .trailing),
             TableColumn("DEVICES", .trailing),
         ]
-        if dimension != .website {
+        let hasWebsite = dimension != .website && !dimension.isPlayed
+        if hasWebsite {
             columns.append(TableColumn("WEBSITE", maximumWidth: 20, isElastic: true))
         }
         columns.append(
@@ -74,7 +81,7 @@ import Terminal
             var cells: [TableCell] = [
                 .number(Int64(place + 1)), .number(row.pageviews), .number(row.shownDevices),
             ]
-            if dimension != .website { cells.append(TableCell(row.website)) }
+            if hasWebsite { cells.append(TableCell(row.website)) }
             cells.append(TableCell(row.name.isEmpty ? row.id.hex : row.name))
             cells.append(TableCell(row.id.hex))
             table.append(cells)

@@ -4,8 +4,8 @@
 /// read here, so that a batch read again after a failover is judged as it was the first time.
 ///
 /// An entry with several faults is refused for one of them, the same on every node, if its fields
-/// are judged in this order: `page(of:)`, then `checkField` of the others as they stand in the
-/// entry, then `time(of:arrival:)`.
+/// are judged in this order: `page(of:)` of a page view, `dimension(kind:id:)` of a play; then
+/// `checkField` of the other fields as they stand in the entry; then `time(of:arrival:)`.
 ///
 /// - Source: semantics.md §2.
 public struct EventRules: Sendable {
@@ -31,6 +31,20 @@ public struct EventRules: Sendable {
     public func page(of url: UnsafeRawBufferPointer?) throws(RefusalError) -> PageAddress {
         guard let url else { throw RefusalError(.url, "the url is missing") }
         return try resolver.resolve(url)
+    }
+
+    /// What a play is of: the dimension that `kind` names. Its `url` is not looked at: players
+    /// outside of any page have none, and a play is no page view.
+    ///
+    /// - Errors: refused as `kind` when that names no dimension, as `id` without an id.
+    public static func dimension(
+        kind: UnsafeRawBufferPointer, id: UnsafeRawBufferPointer?
+    ) throws(RefusalError) -> Dimension {
+        guard let dimension = Dimension(kind: kind) else {
+            throw RefusalError(.kind, "the kind is not audio, video or podcast")
+        }
+        guard let id, !id.isEmpty else { throw RefusalError(.id, "the id is missing") }
+        return dimension
     }
 
     /// When the event happened: the field `dt`, or the entry's own time without one.

@@ -11,7 +11,7 @@ public struct PageResolver: Sendable {
     /// The site table, ready for look-ups.
     let sites: SiteLookup
     /// What makes the ids.
-    let hasher: any RecordHasher
+    public let hasher: any RecordHasher
 
     /// A resolver for one version of the site table.
     public init(sites: SiteTable, hasher: any RecordHasher) {

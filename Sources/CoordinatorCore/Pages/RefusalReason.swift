@@ -12,4 +12,8 @@ public enum RefusalReason: String, CaseIterable, Sendable {
     case encoding
     /// A field is over 2 KiB.
     case size
+    /// The event is of a kind that nobody knows.
+    case kind
+    /// A play does not say what was played.
+    case id
 }

@@ -1,6 +1,8 @@
+import CoordinatorCore
 import RedisClient
 
-/// The scripts, each from a file of its own, with what they share in front.
+/// The scripts, each from a file of its own, with what they share in front, and before that the
+/// dimensions, of which `Dimension.counted` is the one list.
 ///
 /// They are called by the digest of their text (`EVALSHA`): the digest is the version, so that
 /// nodes of two versions work side by side, and a master that does not know a script (after a
@@ -31,7 +33,9 @@ enum ScriptLibrary {
         _ name: String, _ body: [UInt8], evenWithoutMemory: Bool = false
     ) -> RedisScript {
         let first = evenWithoutMemory ? "#!lua flags=allow-oom\n" : "#!lua\n"
+        let letters = Dimension.counted.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+        let head = first + "local dimensions = {\(letters)}\n"
         return RedisScript(
-            name: name, source: Array(first.utf8) + PackageResources.prelude_lua + body)
+            name: name, source: Array(head.utf8) + PackageResources.prelude_lua + body)
     }
 }

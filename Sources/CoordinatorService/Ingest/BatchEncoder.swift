@@ -92,8 +92,8 @@ struct BatchEncoder {
             let left = accumulators[Int(left)]
             let right = accumulators[Int(right)]
             if left.window != right.window { return left.window < right.window }
-            return book.records[Int(left.record)].dimension.order
-                < book.records[Int(right.record)].dimension.order
+            return book.records[Int(left.record)].dimension.row
+                < book.records[Int(right.record)].dimension.row
         }
         let groups = grouped(order[shard], accumulators, book)
         deltas.removeAll()
@@ -107,7 +107,7 @@ struct BatchEncoder {
             deltas.array(group.count * 3)
             for index in group {
                 let accumulator = accumulators[Int(order[shard][index])]
-                if dimension == .website { counted += accumulator.views }
+                if dimension.isTallied { counted += accumulator.views }
                 write(accumulator, batch, book)
             }
         }
@@ -227,17 +227,6 @@ struct BatchEncoder {
                 letters.text(field.name)
                 letters.string(field.value)
             }
-        }
-    }
-}
-
-extension Dimension {
-    /// Websites before sections before pages, as their documents and counters are written.
-    fileprivate var order: Int {
-        switch self {
-        case .website: 0
-        case .section: 1
-        default: 2
         }
     }
 }

@@ -3,7 +3,8 @@ import FoundationEssentials
 
 /// The JSON of documents as they are made on first sight.
 ///
-/// - Shape: semantics of `J::W:`, `J::S:`, `J::P:` documents; times are ms since 1970.
+/// - Shape: semantics of `J::W:`, `J::S:`, `J::P:` documents, and of `J::A:`,
+///   `J::V:`, `J::PC:`; times are ms since 1970.
 struct DocumentText {
     private let encoder: JSONEncoder
 
@@ -34,6 +35,8 @@ struct DocumentText {
                     lastVisited: visited,
                     metadata: Metadata(),
                     website: reference(record.website, book), section: section))
+        case .item(let name):
+            return encode(Item(id: record.id.hex, name: name, lastVisited: visited))
         }
     }
 
@@ -42,7 +45,7 @@ struct DocumentText {
         let record = book.records[Int(number)]
         var text: [UInt8]
         switch book.details[Int(number)] {
-        case .website(let name), .section(let name, _, _):
+        case .website(let name), .section(let name, _, _), .item(let name):
             text = encode(Reference(id: record.id.hex, name: name))
         case .page(let page):
             text = encode(ChildPage(id: record.id.hex, url: page.url, articleID: page.articleID))
@@ -99,6 +102,17 @@ private struct Website: Encodable {
 
     enum CodingKeys: String, CodingKey {
         case id, name, sections, pages
+        case lastVisited = "last_visited"
+    }
+}
+
+private struct Item: Encodable {
+    let id: String
+    let name: String
+    let lastVisited: Int64
+
+    enum CodingKeys: String, CodingKey {
+        case id, name
         case lastVisited = "last_visited"
     }
 }

@@ -5,12 +5,18 @@ struct EntryFields {
     var url: UnsafeRawBufferPointer?
     var device: UnsafeRawBufferPointer?
     var time: UnsafeRawBufferPointer?
+    /// What kind of event it is; nil or empty for a page view.
+    var kind: UnsafeRawBufferPointer?
+    /// What was played.
+    var item: UnsafeRawBufferPointer?
     /// The first of the other fields that is too long or not UTF-8.
     var refusal: RefusalError?
 
     private static let urlName: StaticString = "url"
     private static let deviceName: StaticString = "uui"
     private static let timeName: StaticString = "dt"
+    private static let kindName: StaticString = "kind"
+    private static let itemName: StaticString = "id"
 
     /// Takes in one field; of fields with one name the last counts, as in a form. The URL is judged
     /// where it is resolved, once for each different one.
@@ -24,6 +30,10 @@ struct EntryFields {
             device = value
         } else if Self.equal(name, Self.timeName) {
             time = value
+        } else if Self.equal(name, Self.kindName) {
+            kind = value
+        } else if Self.equal(name, Self.itemName) {
+            item = value
         }
         guard refusal == nil else { return }
         do throws(RefusalError) {

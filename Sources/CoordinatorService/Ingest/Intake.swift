@@ -51,6 +51,9 @@ final class Intake {
     private func count(
         _ id: StreamID, _ fields: EntryFields, into batch: Batch
     ) throws(RefusalError) {
+        if let kind = fields.kind, !kind.isEmpty {
+            return try countPlay(kind, id, fields, into: batch)
+        }
         guard let url = fields.url else { throw RefusalError(.url, "the url is missing") }
         let page: Int32
         if let known = book.lookUp(url) {
@@ -59,15 +62,8 @@ final class Intake {
             page = try book.learn(url, rules.resolver, layout)
         }
         if let refusal = fields.refusal { throw refusal }
-        let time = try rules.time(of: fields.time, arrival: id)
-        // Windows are numbered from 1970: the counters' names know no earlier ones.
-        guard time >= 0 else { throw RefusalError(.time, "the event time is before 1970") }
-
+        let (time, device) = try moment(id, fields, batch)
         let window = time / baseLength
-        var device: Int32 = -1
-        if let name = fields.device, EventRules.isDevice(name) {
-            device = batch.devices.intern(name)
-        }
         let record = book.records[Int(page)]
         let isForPage = add(page, id, window, device, batch)
         let isForSection = add(record.section, id, window, device, batch)
@@ -78,6 +74,31 @@ final class Intake {
         visit(page, time, batch)
         visit(record.section, time, batch)
         visit(record.website, time, batch)
+    }
+
+    /// A play counts for what was played, and for no page, section or website.
+    private func countPlay(
+        _ kind: UnsafeRawBufferPointer, _ id: StreamID, _ fields: EntryFields, into batch: Batch
+    ) throws(RefusalError) {
+        let dimension = try EventRules.dimension(kind: kind, id: fields.item)
+        // An id over its size is refused before the book learns it.
+        if let refusal = fields.refusal { throw refusal }
+        guard let name = fields.item else { return }
+        let item = book.lookUp(name, dimension) ?? book.learn(name, dimension, rules, layout)
+        let (time, device) = try moment(id, fields, batch)
+        if add(item, id, time / baseLength, device, batch) { visit(item, time, batch) }
+    }
+
+    /// When the event happened, ms, and the number of its device in the batch, or −1.
+    @inline(__always)
+    private func moment(
+        _ id: StreamID, _ fields: EntryFields, _ batch: Batch
+    ) throws(RefusalError) -> (time: Int64, device: Int32) {
+        let time = try rules.time(of: fields.time, arrival: id)
+        // Windows are numbered from 1970: the counters' names know no earlier ones.
+        guard time >= 0 else { throw RefusalError(.time, "the event time is before 1970") }
+        guard let name = fields.device, EventRules.isDevice(name) else { return (time, -1) }
+        return (time, batch.devices.intern(name))
     }
 
     /// - Returns: whether the entry is for the record's shard.
@@ -110,14 +131,17 @@ final class Intake {
         if book.isFull { book.removeAll() }
     }
 
-    /// A copy of what is needed to send a refused event again, cut to what a field may have.
+    /// A copy of what is needed to send a refused event again, cut to what a field may have. The id
+    /// of what was played is `item` there: a dead letter's `id` is its entry's.
     private static func kept(_ fields: EntryFields) -> [(name: String, value: [UInt8])] {
         func copy(_ name: String, _ value: UnsafeRawBufferPointer?) -> (
             name: String, value: [UInt8]
         )? {
             value.map { (name, Array($0.prefix(EventRules.maximumFieldBytes + 1))) }
         }
-        return [copy("url", fields.url), copy("uui", fields.device), copy("dt", fields.time)]
-            .compactMap { $0 }
+        return [
+            copy("url", fields.url), copy("uui", fields.device), copy("dt", fields.time),
+            copy("kind", fields.kind), copy("item", fields.item),
+        ].compactMap { $0 }
     }
 }

@@ -1,6 +1,6 @@
 import CoordinatorCore
 
-/// Every website, section and page that this node has seen lately, by number.
+/// Every website, section, page and item that this node has seen lately, by number.
 ///
 /// A URL is resolved once; after that an event costs one look-up by its bytes. What the book
 /// remembers about documents only saves writing them again: it is dropped for a shard whose
@@ -35,12 +35,24 @@ struct RecordBook {
         case website(name: String)
         case section(name: String, levels: [String], website: Int32)
         case page(PageAddress)
+        /// What is played, by the id that its player gives it.
+        case item(name: String)
+    }
+
+    /// Records of two dimensions may have one id: a site table may name a website like a host.
+    private struct Name: Hashable {
+        let id: RecordID
+        let dimension: Dimension
+
+        func hash(into hasher: inout Hasher) { id.hash(into: &hasher) }
     }
 
     private(set) var records: [Record] = []
     private(set) var details: [Details] = []
     private var urls = ByteTable(capacity: 1 << 14)
-    private var numbers: [RecordID: Int32] = [:]
+    /// What plays name, by the dimension's place among the played ones.
+    private var items = Dimension.played.map { _ in ByteTable() }
+    private var numbers: [Name: Int32] = [:]
     /// What parents' lists hold of a record: it never changes, and is sent once a minute.
     private var childTexts: [Int32: [UInt8]] = [:]
 
@@ -66,12 +78,37 @@ struct RecordBook {
         return page
     }
 
-    var isFull: Bool { urls.count > Self.maximumURLs || urls.arenaBytes > Self.maximumBytes }
+    /// The item of a played dimension by the bytes of its id; nil when it was not seen before.
+    func lookUp(_ item: UnsafeRawBufferPointer, _ dimension: Dimension) -> Int32? {
+        items[Self.place(dimension)].find(item)
+    }
+
+    /// Learns what is played; `item` is UTF-8 and not empty.
+    mutating func learn(
+        _ item: UnsafeRawBufferPointer, _ dimension: Dimension, _ rules: EventRules,
+        _ layout: ShardLayout
+    ) -> Int32 {
+        let number = number(
+            rules.resolver.hasher.recordID(of: item), dimension, layout, section: -1, website: -1,
+            .item(name: String(decoding: item, as: UTF8.self)))
+        items[Self.place(dimension)].insert(item, number)
+        return number
+    }
+
+    private static func place(_ dimension: Dimension) -> Int {
+        dimension.row - Dimension.viewed.count
+    }
+
+    var isFull: Bool {
+        urls.count + items.reduce(0) { $0 + $1.count } > Self.maximumURLs
+            || urls.arenaBytes + items.reduce(0) { $0 + $1.arenaBytes } > Self.maximumBytes
+    }
 
     mutating func removeAll() {
         records.removeAll(keepingCapacity: true)
         details.removeAll(keepingCapacity: true)
         urls.removeAll()
+        for index in items.indices { items[index].removeAll() }
         numbers.removeAll(keepingCapacity: true)
         childTexts.removeAll(keepingCapacity: true)
     }
@@ -111,14 +148,15 @@ struct RecordBook {
         _ id: RecordID, _ dimension: Dimension, _ layout: ShardLayout, section: Int32,
         website: Int32, _ detail: Details
     ) -> Int32 {
-        if let known = numbers[id] { return known }
+        let name = Name(id: id, dimension: dimension)
+        if let known = numbers[name] { return known }
         let number = Int32(records.count)
         records.append(
             Record(
                 id: id, dimension: dimension, shard: Int32(layout.shard(of: id).rawValue),
                 section: section, website: website))
         details.append(detail)
-        numbers[id] = number
+        numbers[name] = number
         return number
     }
 

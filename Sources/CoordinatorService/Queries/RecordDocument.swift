@@ -15,6 +15,7 @@ struct RecordDocument: Sendable {
         switch dimension {
         case .website: ["$.name", "$.id"]
         case .section: ["$.name", "$.id", "$.website.name", "$.website.id"]
+        case .audio, .video, .podcast: ["$.name", "$.id"]
         default: ["$.url", "$.website.name", "$.website.id", "$.section.id"]
         }
     }
@@ -45,6 +46,11 @@ struct RecordDocument: Sendable {
             website = first("$.website.name")
             websiteID = first("$.website.id")
             sectionID = first("$.id")
+        case .audio, .video, .podcast:
+            // What is played may be played on any website, and outside of them.
+            website = ""
+            websiteID = ""
+            sectionID = ""
         default:
             website = first("$.website.name")
             websiteID = first("$.website.id")

@@ -3,12 +3,12 @@ public import EventLoop
 import Hashing
 import RedisClient
 
-/// A website, section or page that a question is about.
+/// A website, section, page or item that a question is about.
 public struct RecordReference: Sendable, Equatable {
     public let dimension: Dimension
     public let id: RecordID
-    /// As it was understood: a website in its real spelling, `WEBSITE/section`, a page's URL or an
-    /// id.
+    /// As it was understood: a website in its real spelling, `WEBSITE/section`, a page's URL, an
+    /// item's own id, or an id.
     public let name: String
 
     /// A record by its id, with the name it was found by.
@@ -116,6 +116,25 @@ public struct RecordReference: Sendable, Equatable {
         } catch {
             throw .question("\(text) is no page: \(error.detail)")
         }
+    }
+
+    /// What is played, by the id that its player gives it, or by its record's id.
+    ///
+    /// A player's id may look like a record's, so it is tried as the text that it is first.
+    public func item(_ dimension: Dimension, _ text: String) async throws(ServiceError)
+        -> RecordReference
+    {
+        let id = SHA1Hasher().recordID(of: text)
+        if try await isKnown(dimension, id) {
+            return RecordReference(dimension: dimension, id: id, name: text)
+        }
+        if let id = RecordID(hex: text.lowercased()) {
+            return RecordReference(dimension: dimension, id: id, name: id.hex)
+        }
+        let kind = dimension.kind ?? dimension.rawValue
+        throw .question(
+            "nothing was counted for \(kind) \(text): "
+                + "`coordinator top \(kind) --last 7d` lists some")
     }
 
     private func isKnown(_ dimension: Dimension, _ id: RecordID) async throws(ServiceError) -> Bool

@@ -108,7 +108,9 @@ public struct RecordView: Sendable {
             (RedisKeys.document(dimension, tag, id), nil, nil)
         ]
         if dimension == .website { keys.append((RedisKeys.latest(.section, tag, id), nil, nil)) }
-        if dimension != .page { keys.append((RedisKeys.latest(.page, tag, id), nil, nil)) }
+        if dimension == .website || dimension == .section {
+            keys.append((RedisKeys.latest(.page, tag, id), nil, nil))
+        }
         keys.append((RedisKeys.series(tiers[1], dimension, tag, id, .pageviews), nil, nil))
         for tier in tiers.dropFirst() {
             keys.append((RedisKeys.series(tier, dimension, tag, id, .uniqueDevices), nil, nil))

@@ -158,11 +158,13 @@ local function land(window, dimension, entries)
         in_pieces(ids, 'SADD', todo_key(dimension, tag))
     end
 end
+-- A page view counts in W, S and P, a play in one dimension: each event is tallied once.
+local function tallied(dimension) return dimension ~= 'S' and dimension ~= 'P' end
 local late_views = 0
 for i = 1, #deltas, 3 do
     local dimension, entries = deltas[i + 1], deltas[i + 2]
     local planned = plan(deltas[i])
-    if planned.late and dimension == 'W' then
+    if planned.late and tallied(dimension) then
         for j = 1, #entries, 3 do late_views = late_views + entries[j + 1] end
     end
     for _, window in ipairs(planned.windows) do
@@ -209,7 +211,7 @@ for i = 1, #documents, 5 do
                 'article_id', documents[i + 4])
         end
     end
-    if not made or dimension ~= 'P' then
+    if not made or dimension == 'W' or dimension == 'S' then
         attempt('ZADD', visits, 'GT', text(visited), dimension .. id)
     end
 end
@@ -233,14 +235,14 @@ end
 local minute = math.floor(now / 60000)
 if minute > tonumber(held[5] or 0) then
     local effort = 24
-    local weights = {P = 1, S = 6, W = 12}
+    local weights = {S = 6, W = 12}
     while effort > 0 do
         local popped = redis.call('ZPOPMIN', visits)
         if not popped[1] then
             redis.call('HSET', state, 'flushed', minute)
             break
         end
-        local dimension, id = string.sub(popped[1], 1, 1), string.sub(popped[1], 2)
+        local dimension, id = string.sub(popped[1], 1, -41), string.sub(popped[1], -40)
         effort = effort - (weights[dimension] or 1)
         local key = document_key(dimension, tag, id)
         local stored = at_paths(key, {'$.last_visited'})
@@ -249,7 +251,7 @@ if minute > tonumber(held[5] or 0) then
             local newest = text(math.max(last, tonumber(popped[2])))
             local change = '{"last_visited":' .. newest
             if dimension == 'W' then change = change .. ',"sections":' .. listed('S', id) end
-            if dimension ~= 'P' then change = change .. ',"pages":' .. listed('P', id) end
+            if dimension == 'W' or dimension == 'S' then change = change .. ',"pages":' .. listed('P', id) end
             attempt('JSON.MERGE', key, '$', change .. '}')
         end
     end

@@ -1,5 +1,6 @@
 -- What every script shares: keys of one shard, time, the ladder, series and documents.
--- The loader puts this text, after the line `#!lua`, before the script's own.
+-- The loader puts this text before the script's own, after the line `#!lua` and one that names the
+-- dimensions that are counted: `local dimensions = {'W', …}`.
 -- `#!lua` without flags: refused as a whole on a replica and when Redis is out of memory, so that no
 -- script of ours stops between two writes.
 
@@ -109,8 +110,12 @@ local label_paths = {
         website_id = '$.website.id', website_name = '$.website.name', section_id = '$.section.id',
         section_name = '$.section.name', article_id = '$.article_id',
     },
+    A = {audio_name = '$.name'}, V = {video_name = '$.name'}, PC = {podcast_name = '$.name'},
 }
-local own_label = {W = 'website_id', S = 'section_id', P = 'page_id'}
+local own_label = {
+    W = 'website_id', S = 'section_id', P = 'page_id',
+    A = 'audio_id', V = 'video_id', PC = 'podcast_id',
+}
 local labels_of = {}
 
 -- The labels of a record's series, read from its document once in a script.

@@ -40,7 +40,6 @@ for number = 2, #tiers do
     done[number] = tonumber(held[6 + (number - 2) * 2])
 end
 local now = clock()
-local dimensions = {'W', 'S', 'P'}
 local number, start
 local expiry = expiry_key(tag)
 
@@ -97,12 +96,16 @@ end
 -- The ids of the children go to the list of what is to merge, some thousands at a call: a call that
 -- listed many merges none, so that neither kind keeps Redis busy for long.
 local most_listed, listed_and_merged = 4000, 500
+-- `collected` is there until all are listed, and stays 0: a version that knows fewer dimensions begins
+-- again, and lists nothing less. How far this version is stands in `listed`.
 local function collect(children)
-    local collected = tonumber(redis.call('HGET', state, 'collected') or #children * 3)
-    local listed = 0
-    while collected < #children * 3 and listed < most_listed do
-        local child = children[math.floor(collected / 3) + 1]
-        local dimension = dimensions[collected % 3 + 1]
+    local places = redis.call('HMGET', state, 'collected', 'listed')
+    if not places[1] then return true end
+    local all, many = #children * #dimensions, #dimensions
+    local collected, listed = tonumber(places[2] or 0), 0
+    while collected < all and listed < most_listed do
+        local child = children[math.floor(collected / many) + 1]
+        local dimension = dimensions[collected % many + 1]
         local ids = redis.call('ZRANGE', pageviews_key(tiers[number - 1], dimension, tag, child), 0, -1)
         for from = 1, #ids, 4000 do
             redis.call('SADD', todo_key(dimension, tag), unpack(ids, from, math.min(from + 3999, #ids)))
@@ -110,11 +113,11 @@ local function collect(children)
         listed = listed + #ids
         collected = collected + 1
     end
-    if collected < #children * 3 then
-        redis.call('HSET', state, 'collected', collected)
+    if collected < all then
+        redis.call('HSET', state, 'listed', collected)
         return false
     end
-    redis.call('HDEL', state, 'collected')
+    redis.call('HDEL', state, 'collected', 'listed')
     return listed <= listed_and_merged
 end
 

@@ -58,6 +58,6 @@ enum JSONEventParser {
     }
 
     private static func isNeeded(_ name: [UInt8]) -> Bool {
-        name == ImportField.url || name == ImportField.device || name == ImportField.time
+        ImportField.needed.contains(name)
     }
 }

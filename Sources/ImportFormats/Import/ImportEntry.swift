@@ -9,6 +9,8 @@ public struct ImportField: Equatable, Sendable {
     static let url = Array("url".utf8)
     static let device = Array("uui".utf8)
     static let time = Array("dt".utf8)
+    /// The fields that decide what an event counts for.
+    static let needed = [url, device, time, Array("kind".utf8), Array("id".utf8)]
 
     /// At most `maximumBytes`.
     public var name: [UInt8]

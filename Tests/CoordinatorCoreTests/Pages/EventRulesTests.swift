@@ -128,6 +128,35 @@ struct EventRulesTests {
         #expect(reason([UInt8](repeating: 0xFF, count: 2_048)) == .encoding)
     }
 
+    @Test(
+        "a play needs a kind that is known, byte by byte, and an id",
+        arguments: [
+            ("audio", "1", Dimension.audio, nil), ("video", "1", .video, nil),
+            ("podcast", "\0", .podcast, nil), ("Audio", "1", nil, .kind), ("", "1", nil, .kind),
+            ("audi", "1", nil, .kind), ("podcast ", "1", nil, .kind), ("page", nil, nil, .kind),
+            ("audio", "", nil, .id), ("video", nil, nil, .id),
+        ] as [(String, String?, Dimension?, RefusalReason?)])
+    func plays(kind: String, id: String?, dimension: Dimension?, reason: RefusalReason?) {
+        lend(Array(kind.utf8)) { kind in
+            lend(Array((id ?? "").utf8)) { bytes in
+                do throws(RefusalError) {
+                    let found = try EventRules.dimension(kind: kind, id: id == nil ? nil : bytes)
+                    #expect(found == dimension && reason == nil)
+                } catch {
+                    #expect(error.reason == reason)
+                }
+            }
+        }
+    }
+
+    @Test("the table of dimensions is one list: rows, letters and kinds belong together")
+    func dimensions() {
+        #expect(Dimension.counted.map(\.row) == Array(Dimension.counted.indices))
+        #expect(Dimension.allCases.filter { $0.row >= 0 } == Dimension.counted)
+        #expect(Dimension.counted.filter(\.isTallied) == [.website, .audio, .video, .podcast])
+        #expect(Dimension.allCases.filter(\.isPlayed) == Dimension.played)
+    }
+
     @Test("a URL field that is not there is refused as url")
     func missingURL() {
         let error = #expect(throws: RefusalError.self) { try rules.page(of: nil) }

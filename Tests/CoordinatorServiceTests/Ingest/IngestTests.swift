@@ -215,11 +215,21 @@ struct IngestTests {
             if !random.once(in: 40) { fields.append(("url", Array(random.pick(urls).utf8))) }
             if !random.once(in: 10) { fields.append(("uui", Array(random.pick(devices).utf8))) }
             fields.append(("dt", time(id, &random)))
+            if random.once(in: 4) { fields += play(&random) }
             if random.once(in: 20) { fields.append(("ua", random.bytes(0...6))) }
             if random.once(in: 50) { fields.append(("lang", [UInt8](repeating: 97, count: 2_049))) }
             if random.once(in: 30) { fields.append(("url", Array(random.pick(urls).utf8))) }
             return TwinEntry(id: id, fields: fields)
         }
+    }
+
+    /// Some name what a website, a section and a page are named, too: their records have one id.
+    private static func play(_ random: inout SplitMix64) -> [(name: String, value: [UInt8])] {
+        let kinds = ["audio", "video", "podcast", "audio", "video", "podcast", "", "Audio", "tv"]
+        let items = ["RTL", "RTL/a", "www.rtl.lu/", "1", "2", "3", "é", ""]
+        var fields = [("kind", Array(random.pick(kinds).utf8))]
+        if !random.once(in: 8) { fields.append(("id", Array(random.pick(items).utf8))) }
+        return fields.map { (name: $0.0, value: $0.1) }
     }
 
     private static func time(_ id: StreamID, _ random: inout SplitMix64) -> [UInt8] {

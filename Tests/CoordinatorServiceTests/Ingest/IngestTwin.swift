@@ -54,7 +54,7 @@ struct TwinShard: Equatable, Sendable {
     var read: Int64 = 0
     var refused: [String: Int64] = [:]
     var letters: [String: String] = [:]
-    /// Records that have a document, and their newest visit's minute.
+    /// Records that have a document, as dimension and id, and their newest visit's minute.
     var documents: Set<String> = []
     var visits: [String: Int64] = [:]
     var children: [Child: Int64] = [:]
@@ -77,7 +77,7 @@ struct TwinShard: Equatable, Sendable {
             add(parts[1][index].number, parts[1][index + 1].text, parts[1][index + 2].items)
         }
         for index in stride(from: 0, to: parts[2].count, by: 5) {
-            let id = parts[2][index + 1].text
+            let id = parts[2][index].text + parts[2][index + 1].text
             if case .bytes = parts[2][index + 3] { documents.insert(id) }
             visits[id] = max(visits[id] ?? .min, parts[2][index + 2].number / base)
         }
@@ -144,11 +144,8 @@ struct DumbTwin {
         func field(_ name: String) -> [UInt8]? { entry.fields.last { $0.name == name }?.value }
         if !holds(ownShard) { shards[ownShard].read += 1 }
         do throws(RefusalError) {
-            let (page, time) = try judge(entry, field)
+            let (records, page, time) = try judge(entry, field)
             let device = field("uui").flatMap { $0.isEmpty || $0 == Array("null".utf8) ? nil : $0 }
-            let records = [
-                ("W", page.websiteID), ("S", page.sectionID), ("P", page.pageID),
-            ]
             for (dimension, id) in records {
                 let shard = layout.shard(of: id).rawValue
                 guard !holds(shard) else { continue }
@@ -156,11 +153,12 @@ struct DumbTwin {
                     window: time / base * base, dimension: dimension, id: id.hex)
                 shards[shard].views[figure, default: 0] += 1
                 if let device { shards[shard].devices[figure, default: []].insert(device) }
-                if dimension == "W" { shards[shard].counted += 1 }
-                shards[shard].documents.insert(id.hex)
-                shards[shard].visits[id.hex] = max(
-                    shards[shard].visits[id.hex] ?? .min, time / base)
+                if dimension != "S" && dimension != "P" { shards[shard].counted += 1 }
+                shards[shard].documents.insert(dimension + id.hex)
+                shards[shard].visits[dimension + id.hex] = max(
+                    shards[shard].visits[dimension + id.hex] ?? .min, time / base)
             }
+            guard let page else { return }
             let lists = [
                 (page.websiteID, "S", page.sectionID), (page.websiteID, "P", page.pageID),
                 (page.sectionID, "P", page.pageID),
@@ -181,11 +179,24 @@ struct DumbTwin {
 
     private func judge(
         _ entry: TwinEntry, _ field: (String) -> [UInt8]?
-    ) throws(RefusalError) -> (PageAddress, Int64) {
-        let page: Result<PageAddress, RefusalError> = lent(field("url")) { bytes in
-            Result { () throws(RefusalError) in try rules.page(of: bytes) }
+    ) throws(RefusalError) -> (records: [(String, RecordID)], page: PageAddress?, time: Int64) {
+        var address: PageAddress?
+        var records: [(String, RecordID)] = []
+        if let kind = field("kind"), !kind.isEmpty {
+            let letters = ["audio": "A", "video": "V", "podcast": "PC"]
+            guard let letter = letters[String(decoding: kind, as: UTF8.self)] else {
+                throw RefusalError(.kind, "unknown")
+            }
+            guard let item = field("id"), !item.isEmpty else { throw RefusalError(.id, "none") }
+            records = [(letter, SHA1Hasher().recordID(of: item))]
+        } else {
+            let page: Result<PageAddress, RefusalError> = lent(field("url")) { bytes in
+                Result { () throws(RefusalError) in try rules.page(of: bytes) }
+            }
+            let found = try page.get()
+            address = found
+            records = [("W", found.websiteID), ("S", found.sectionID), ("P", found.pageID)]
         }
-        let address = try page.get()
         for (name, value) in entry.fields where name != "url" {
             let check: Result<Void, RefusalError> = lent(value) { bytes in
                 Result { () throws(RefusalError) in
@@ -199,7 +210,7 @@ struct DumbTwin {
         }
         let moment = try time.get()
         guard moment >= 0 else { throw RefusalError(.time, "before 1970") }
-        return (address, moment)
+        return (records, address, moment)
     }
 
     private func lent<Value>(

@@ -54,7 +54,8 @@ enum Traffic {
     /// hand.
     static let events = Package.number("COORDINATOR_TEST_EVENTS") ?? 20_000
 
-    /// Six hours of a publisher's day, with 5 % late, 2 % repeated and 1 % malformed entries.
+    /// Six hours of a publisher's day, with 5 % late, 2 % repeated and 1 % malformed entries; 10 %
+    /// are plays.
     static func options(_ events: Int, seed: UInt64 = 20_240_724) -> TrafficOptions {
         var options = TrafficOptions()
         options.events = events
@@ -64,6 +65,7 @@ enum Traffic {
         options.lateFraction = 0.05
         options.duplicateFraction = 0.02
         options.malformedFraction = 0.01
+        options.playFraction = 0.1
         options.seed = seed
         return options
     }

@@ -3,6 +3,7 @@ import EventLoop
 import RedisClient
 
 /// In every window, pages, sections and websites have the same pageviews over all shards together.
+/// Plays count in one dimension: nothing else has to be their sum.
 ///
 /// Shards are read one after the other while events go on. Where sums differ they are read again
 /// with the watermarks, what a shard has not taken yet is added from the streams, and only what
@@ -48,8 +49,11 @@ import RedisClient
         try await confirm(suspects, &findings)
     }
 
+    /// The sums of a window without events, in the order of `Dimension.counted`.
+    static let none = Dimension.counted.map { _ in Int64(0) }
+
     private static func differ(_ sums: [Int64]) -> Bool {
-        sums.contains { $0 != sums[0] }
+        sums.prefix(Dimension.viewed.count).contains { $0 != sums[0] }
     }
 
     /// Every shard has merged the window and still has what it had of it.
@@ -82,14 +86,14 @@ import RedisClient
             for name in left {
                 let tier = deployment.ladder.tiers[name.tier]
                 for (start, views) in pending.views where tier.start(of: start) == name.start {
-                    sums[name] = zip(sums[name] ?? [0, 0, 0], views).map { $0 &+ $1 }
+                    sums[name] = zip(sums[name] ?? Self.none, views).map { $0 &+ $1 }
                 }
             }
             let same = left.filter { sums[$0] == before[$0] }
             for name in same {
-                findings.violations.append(violation(name, sums[name] ?? [0, 0, 0]))
+                findings.violations.append(violation(name, sums[name] ?? Self.none))
             }
-            left.removeAll { !Self.differ(sums[$0] ?? [0]) || same.contains($0) }
+            left.removeAll { !Self.differ(sums[$0] ?? Self.none) || same.contains($0) }
             before = sums
         }
         if !left.isEmpty {
@@ -132,8 +136,8 @@ import RedisClient
         for reply in replies {
             let shard = try reply.get()
             for (place, name) in names.enumerated() {
-                let own = shard[(place * 3)..<(place * 3 + 3)]
-                sums[name] = zip(sums[name] ?? [0, 0, 0], own).map { $0 &+ $1 }
+                let own = shard.dropFirst(place * Self.none.count)
+                sums[name] = zip(sums[name] ?? Self.none, own).map { $0 &+ $1 }
             }
         }
         return sums

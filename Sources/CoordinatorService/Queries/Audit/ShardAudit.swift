@@ -21,7 +21,7 @@ import RedisClient
     /// What one shard brings to the whole.
     struct Outcome: Sendable {
         let index: WindowIndex
-        /// Pageviews by window: websites, sections, pages.
+        /// Pageviews or plays by window, in the order of `Dimension.counted`.
         var sums: [WindowName: [Int64]] = [:]
         var suspects: [Suspect] = []
         var dropped = 0
@@ -104,11 +104,11 @@ import RedisClient
         _ records: [(id: RecordID, views: Int64)], _ tier: Tier, _ dimension: Dimension,
         _ window: Int64
     ) {
-        guard !records.isEmpty, let place = Dimension.counted.firstIndex(of: dimension) else {
-            return
-        }
+        guard !records.isEmpty else { return }
         let sum = records.reduce(Int64(0)) { $0 &+ $1.views }
-        outcome.sums[WindowName(tier: tier.index, start: window), default: [0, 0, 0]][place] &+= sum
+        outcome.sums[
+            WindowName(tier: tier.index, start: window), default: ConservationAudit.none][
+                dimension.row] &+= sum
     }
 
     // MARK: Windows

@@ -25,7 +25,7 @@ import RedisClient
 
     /// What shards have not taken of what others have.
     struct Pending {
-        /// Pageviews by base window: websites, sections, pages.
+        /// Pageviews or plays by base window, in the order of `Dimension.counted`.
         var views: [Int64: [Int64]] = [:]
         var read: Int64 = 0
         var refused: Int64 = 0
@@ -190,9 +190,9 @@ import RedisClient
         pending.refused &+= batch.refused.values.reduce(0) { $0 &+ Int64($1) }
         for accumulator in batch.accumulators {
             let dimension = book.records[Int(accumulator.record)].dimension
-            guard let place = Dimension.counted.firstIndex(of: dimension) else { continue }
-            if dimension == .website { pending.counted &+= accumulator.views }
-            pending.views[accumulator.window * length, default: [0, 0, 0]][place] &+=
+            if dimension.isTallied { pending.counted &+= accumulator.views }
+            pending.views[accumulator.window * length, default: ConservationAudit.none][
+                dimension.row] &+=
                 accumulator.views
         }
     }
