@@ -168,6 +168,21 @@ enum ProgramModel {
                     help: "names the source; default: the file's first 1,024 bytes"),
             ]),
         Command(
+            "migrate", summary: "take over documents and series of the original system",
+            description:
+                "Only adds, and changes nothing the second time: run it again when it was ended.",
+            group: "Deployment",
+            options: [
+                Option(
+                    "from-original", .value(.text), valueName: "URL", isRequired: true,
+                    help: "the Redis that the original system filled: redis://host:port"),
+                Option(
+                    "from-password", .value(.text), isEnvironmentOnly: true,
+                    environment: ["COORDINATOR_FROM_PASSWORD"],
+                    help: "its password; never an argument"),
+                Option("dry-run", help: "say what would be taken, write nothing"),
+            ]),
+        Command(
             "wait", summary: "until everything read is applied and every due window is done",
             description: "--timeout is how long it waits in all; default 1h.",
             group: "Deployment"),
@@ -291,6 +306,26 @@ enum ProgramModel {
                     help: "what it is"),
                 Operand("record", help: "a name, a URL or an id"),
             ], options: [website]),
+        Command(
+            "search", summary: "pages by words in title, kicker and URL", group: "Figures",
+            operands: [
+                Operand("words", .any, help: "all must occur; a word finds those it begins")
+            ],
+            options: [
+                website, section,
+                Option(
+                    "level", .value(.text), valueName: "NAME|N=NAME", isRepeatable: true,
+                    help: "a level of the path, anywhere or as the Nth from 0"),
+                Option(
+                    "since", .value(.time), valueName: "TIME",
+                    help: "visited at or after this time, such as 2h"),
+                Option(
+                    "sort", .value(.choice(["relevance", "last_visited"])), valueName: "ORDER",
+                    default: "relevance", help: "best fit or newest visit first"),
+                Option(
+                    "number", short: "n", .value(.count(1...Int64(1_000))), valueName: "N",
+                    default: "20", help: "how many pages"),
+            ]),
         Command(
             "explain", summary: "website, section, page and shard of a URL, step by step",
             group: "Figures", operands: [Operand("url", help: "an absolute URL")]),

@@ -1,5 +1,6 @@
 import CoordinatorCore
 import CoordinatorService
+import RedisClient
 import Terminal
 
 /// The status as scripts read it.
@@ -20,7 +21,20 @@ enum StatusJSON {
             .init("tiers", .array(report.tiers.map(tier))),
             .init("sources", .array(report.sources.map(source))),
             .init("fencedWrites", .integer(report.survey.fencedWrites)),
+            .init("indexes", .array(report.indexes.masters.flatMap(indexes))),
         ])
+    }
+
+    private static func indexes(_ master: IndexSurvey.Master) -> [JSONValue] {
+        (master.indexes ?? []).map { index in
+            .object([
+                .init("index", .string(index.name.text)),
+                .init("master", .string("\(master.master.endpoint)")),
+                .init("dimension", .string(index.name.dimension.rawValue)),
+                .init("documents", .optional(index.documents)),
+                .init("complete", index.filled.map { .bool($0 >= 1) } ?? .null),
+            ])
+        }
     }
 
     static func leader(_ leader: LeaderReport) -> JSONValue {

@@ -66,6 +66,11 @@ public enum RedisKeys {
         "J::\(dimension.rawValue):{\(tag)}\(id.hex)::"
     }
 
+    /// The search index of one dimension on the master that serves the tag's slot.
+    public static func index(_ dimension: Dimension, _ tag: String, definition: Int) -> String {
+        "I::\(dimension.rawValue):{\(tag)}\(definition)::"
+    }
+
     /// The pages of the shard that wait for their articles' metadata.
     public static func enrichment(_ tag: String) -> String { "ST:ENRICH:P:{\(tag)}::" }
 

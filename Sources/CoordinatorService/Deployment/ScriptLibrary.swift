@@ -23,8 +23,11 @@ enum ScriptLibrary {
     static let publish = make("publish", PackageResources.publish_lua, evenWithoutMemory: true)
     static let record = make("record", PackageResources.record_lua, evenWithoutMemory: true)
     static let order = make("order", PackageResources.order_lua, evenWithoutMemory: true)
+    static let migrate = make("migrate", PackageResources.migrate_lua)
+    static let migrateSeries = make("migrate_series", PackageResources.migrate_series_lua)
     static let all = [
-        claim, apply, rotate, read, look, trim, lease, heartbeat, publish, record, order,
+        claim, apply, rotate, read, look, trim, lease, heartbeat, publish, record, order, migrate,
+        migrateSeries,
     ]
 
     /// - Parameter evenWithoutMemory: the script writes next to nothing, and without it nobody

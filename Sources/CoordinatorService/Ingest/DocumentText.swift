@@ -6,6 +6,10 @@ import FoundationEssentials
 /// - Shape: semantics of `J::W:`, `J::S:`, `J::P:` documents, and of `J::A:`,
 ///   `J::V:`, `J::PC:`; times are ms since 1970.
 struct DocumentText {
+    /// What documents of this shape say of themselves; a change of it counts up, and `apply` brings
+    /// older documents up to it.
+    static let schemaVersion = 1
+
     private let encoder: JSONEncoder
 
     init() {
@@ -34,10 +38,21 @@ struct DocumentText {
                     id: record.id.hex, url: page.url, articleID: page.articleID,
                     lastVisited: visited,
                     metadata: Metadata(),
-                    website: reference(record.website, book), section: section))
+                    website: reference(record.website, book), section: section,
+                    words: SearchWords.words(ofURL: page.url).joined(separator: " ")))
         case .item(let name):
             return encode(Item(id: record.id.hex, name: name, lastVisited: visited))
         }
+    }
+
+    /// What is known of a page's article, with its words as they are searched for.
+    ///
+    /// - Units: `displayDate` in ms since 1970.
+    func metadata(title: String?, kicker: String?, displayDate: Int64?) -> [UInt8] {
+        let texts = [title, kicker].compactMap(\.self).joined(separator: " ")
+        let words = SearchWords.words(of: texts).joined(separator: " ")
+        return encode(
+            Metadata(title: title, kicker: kicker, displayDate: displayDate, words: words))
     }
 
     /// A record's entry in its parent's list, without the closing brace: the visit follows.
@@ -94,6 +109,7 @@ private struct ChildPage: Encodable {
 }
 
 private struct Website: Encodable {
+    let schemaVersion = DocumentText.schemaVersion
     let id: String
     let name: String
     let lastVisited: Int64
@@ -103,21 +119,25 @@ private struct Website: Encodable {
     enum CodingKeys: String, CodingKey {
         case id, name, sections, pages
         case lastVisited = "last_visited"
+        case schemaVersion = "schema_version"
     }
 }
 
 private struct Item: Encodable {
+    let schemaVersion = DocumentText.schemaVersion
     let id: String
     let name: String
     let lastVisited: Int64
 
     enum CodingKeys: String, CodingKey {
         case id, name
+        case schemaVersion = "schema_version"
         case lastVisited = "last_visited"
     }
 }
 
 private struct Section: Encodable {
+    let schemaVersion = DocumentText.schemaVersion
     let id: String
     let name: String
     let levels: [String: String]
@@ -128,6 +148,7 @@ private struct Section: Encodable {
     enum CodingKeys: String, CodingKey {
         case id, name, levels, website, pages
         case lastVisited = "last_visited"
+        case schemaVersion = "schema_version"
     }
 }
 
@@ -137,20 +158,30 @@ private struct SectionOfPage: Encodable {
     let levels: [String: String]
 }
 
-/// What enrichment will know; the members are there from the start, as null.
+/// What is known of an article; the members are there from the start, as null.
 private struct Metadata: Encodable {
+    var title: String?
+    var kicker: String?
+    var displayDate: Int64?
+    /// Only where there is a title or kicker.
+    var words: String?
+
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        for key in CodingKeys.allCases { try container.encodeNil(forKey: key) }
+        try container.encode(title, forKey: .title)
+        try container.encode(kicker, forKey: .kicker)
+        try container.encode(displayDate, forKey: .displayDate)
+        try container.encodeIfPresent(words, forKey: .words)
     }
 
-    enum CodingKeys: String, CodingKey, CaseIterable {
-        case title, kicker
+    enum CodingKeys: String, CodingKey {
+        case title, kicker, words
         case displayDate = "display_date"
     }
 }
 
 private struct Page: Encodable {
+    let schemaVersion = DocumentText.schemaVersion
     let id: String
     let url: String
     let articleID: UInt64?
@@ -158,10 +189,13 @@ private struct Page: Encodable {
     let metadata: Metadata
     let website: Reference
     let section: SectionOfPage
+    /// The words of the URL, as they are searched for.
+    let words: String
 
     enum CodingKeys: String, CodingKey {
-        case id, url, metadata, website, section
+        case id, url, metadata, website, section, words
         case articleID = "article_id"
         case lastVisited = "last_visited"
+        case schemaVersion = "schema_version"
     }
 }

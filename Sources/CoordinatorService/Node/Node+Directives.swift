@@ -211,6 +211,7 @@ extension Node {
     /// Writes down what the nodes' reports say of the runs, and forgets nodes long gone.
     private func lookAround(_ beat: ControlClient.Beat) {
         guard let deployment else { return }
+        indexKeeper?.look()
         var notes = ControlClient.Notes()
         let now = beat.answer.serverTime
         // A lost node is still listed, with the shards that others have now.

@@ -80,6 +80,7 @@ public import RedisClient
     private(set) var deployment: Deployment?
     private(set) var shards: [ShardClient] = []
     private(set) var workplace: Workplace?
+    private(set) var indexKeeper: IndexKeeper?
     var runs = RunTracker()
     var states: [ShardID: ShardState] = [:]
     private let ended = LoopNap()
@@ -140,6 +141,7 @@ public import RedisClient
                 }, emptied: { [weak self] shard in self?.restore(shard) }))
         self.workplace = workplace
         workplace.start()
+        indexKeeper = IndexKeeper(clients.work, log: log)
         core = NodeCore(
             id: id, timing: options.timing, shardCount: deployment.layout.count,
             seed: UInt64.random(in: .min ... .max), now: loopNow())

@@ -78,7 +78,7 @@ public struct CheckLine: Sendable, Equatable {
         lines += CheckRules.replicas(cluster.masters)
         lines.append(await rights(servers))
         lines.append(await scripts(servers))
-        if !cluster.masters.isEmpty { lines.append(await deployment()) }
+        if !cluster.masters.isEmpty { lines += await deployment() }
         return lines
     }
 
@@ -153,7 +153,9 @@ public struct CheckLine: Sendable, Equatable {
         ["HSET", .init(RedisKeys.sources), "a", "b"],
         ["SET", .init(RedisKeys.settings), "x", "NX"],
         ["ZUNION", "1", .init(RedisKeys.sources)], ["PFCOUNT", .init(RedisKeys.sources)],
-        ["WAIT", "1", "1"], ["TIME"], ["CLUSTER", "SHARDS"],
+        ["WAIT", "1", "1"], ["TIME"], ["CLUSTER", "SHARDS"], ["FT._LIST"],
+        ["FT.INFO", "i"], ["FT.SEARCH", "i", "x"],
+        ["FT.CREATE", "i", "ON", "JSON", "SCHEMA", "$.a", "TAG"], ["FT.DROPINDEX", "i"],
     ]
 
     private func rights(_ servers: [RedisEndpoint]) async -> CheckLine {
@@ -180,7 +182,8 @@ public struct CheckLine: Sendable, Equatable {
                     .ok, name,
                     "user \(user); the rest cannot be looked up (ACL DRYRUN is not allowed)")
             } catch .server(_, let message, _) {
-                refused.append(message)
+                // Without a module its commands are not there: its own line says so.
+                if !message.contains("not found") { refused.append(message) }
             } catch {
                 return CheckLine(.warning, name, "\(error)")
             }
@@ -213,17 +216,20 @@ public struct CheckLine: Sendable, Equatable {
         return CheckLine(.ok, "scripts", "all \(scripts.count) can be loaded")
     }
 
-    private func deployment() async -> CheckLine {
+    private func deployment() async -> [CheckLine] {
         do throws(ServiceError) {
             let deployment = try await Deployment(cluster)
-            return CheckLine(
+            let line = CheckLine(
                 .ok, "deployment",
                 "\(deployment.layout.count) shards, tiers \(deployment.ladder.text)")
+            return [line] + (await IndexSurvey.make(cluster)).checkLines
         } catch .notInitialised {
-            return CheckLine(
-                .warning, "deployment", "none here yet: `coordinator init` writes its settings")
+            return [
+                CheckLine(
+                    .warning, "deployment", "none here yet: `coordinator init` writes its settings")
+            ]
         } catch {
-            return CheckLine(.error, "deployment", "\(error)")
+            return [CheckLine(.error, "deployment", "\(error)")]
         }
     }
 }

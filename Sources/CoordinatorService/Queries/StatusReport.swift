@@ -24,6 +24,8 @@ public struct StatusReport: Sendable {
     public let health: Health
     /// Who owns which shard, by the map and by the shards' own slots.
     public let ownership: Ownership
+    /// The search indexes of all masters.
+    public let indexes: IndexSurvey
     /// What was not answered, one sentence each, without repetition.
     public let missing: [String]
 
@@ -46,14 +48,19 @@ public struct StatusReport: Sendable {
         enum Part: Sendable {
             case survey(Survey)
             case ends([SourceReport.End])
+            case indexes(IndexSurvey)
         }
         let control = try await deployment.control()
-        let parts = await gather(2) { part -> Part in
-            part == 0
-                ? .survey(await deployment.survey(now: control.now, withWindows: true))
-                : .ends(await SourceReport.ends(deployment, control.sources))
+        let parts = await gather(3) { part -> Part in
+            switch part {
+            case 0: .survey(await deployment.survey(now: control.now, withWindows: true))
+            case 1: .ends(await SourceReport.ends(deployment, control.sources))
+            default: .indexes(await IndexSurvey.make(deployment.cluster))
+            }
         }
-        guard case .survey(let survey) = parts[0], case .ends(let ends) = parts[1] else {
+        guard case .survey(let survey) = parts[0], case .ends(let ends) = parts[1],
+            case .indexes(let indexes) = parts[2]
+        else {
             preconditionFailure("parts come in the order they were asked for")
         }
         let tiers = TierReport.all(deployment, survey, control.sources)
@@ -63,13 +70,14 @@ public struct StatusReport: Sendable {
         return StatusReport(
             survey: survey, control: control, tiers: tiers, sources: sources,
             masters: MasterReport.all(deployment, survey),
-            health: health(deployment, control, ownership, tiers, isPartial: !missing.isEmpty),
-            ownership: ownership, missing: missing)
+            health: health(
+                deployment, control, ownership, tiers, indexes, isPartial: !missing.isEmpty),
+            ownership: ownership, indexes: indexes, missing: missing)
     }
 
     @LoopActor private static func health(
         _ deployment: Deployment, _ control: ControlReading, _ ownership: Ownership,
-        _ tiers: [TierReport], isPartial: Bool
+        _ tiers: [TierReport], _ indexes: IndexSurvey, isPartial: Bool
     ) -> Health {
         var reasons: [String] = []
         if control.leader == nil {
@@ -98,6 +106,7 @@ public struct StatusReport: Sendable {
                 reasons.append("\(tier.tier.name) is late")
             }
         }
+        reasons += indexes.concerns
         let isDown = control.leader == nil || isPartial
         return Health(
             state: isDown ? .down : reasons.isEmpty ? .healthy : .degraded, reasons: reasons)

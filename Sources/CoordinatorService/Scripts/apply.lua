@@ -200,6 +200,16 @@ end
 -- Documents: made on first sight; later visits wait in one sorted set, so that a record is written at
 -- most once a minute however fast its events come, and the newest visit is never lost.
 local visits = 'SS:VISITS::{' .. tag .. '}::'
+
+-- A document that an older program made gets what it lacks; the rest of it may be newer than ours.
+local function upgrade(key, json)
+    local held = at_paths(key, {'$.schema_version'})
+    if held and not held['$.schema_version'] then
+        local whole = cjson.decode(json)
+        local change = {schema_version = whole.schema_version, words = whole.words}
+        attempt('JSON.MERGE', key, '$', cjson.encode(change))
+    end
+end
 local documents = cmsgpack.unpack(ARGV[11])
 for i = 1, #documents, 5 do
     local dimension, id, visited, json = documents[i], documents[i + 1], documents[i + 2], documents[i + 3]
@@ -210,6 +220,7 @@ for i = 1, #documents, 5 do
             attempt('XADD', 'ST:ENRICH:P:{' .. tag .. '}::', 'MAXLEN', '~', 1000000, '*', 'id', id,
                 'article_id', documents[i + 4])
         end
+        if not made then upgrade(document_key(dimension, tag, id), json) end
     end
     if not made or dimension == 'W' or dimension == 'S' then
         attempt('ZADD', visits, 'GT', text(visited), dimension .. id)
@@ -223,15 +234,6 @@ for i = 1, #children, 3 do
 end
 
 -- Visits that wait are written in the next minute of the clock, a few ms' worth at a call.
-local function listed(dimension, id)
-    local members = redis.call('ZREVRANGE', 'SS:LATEST:' .. dimension .. ':{' .. tag .. '}' .. id .. '::',
-        0, 199, 'WITHSCORES')
-    local rows = {}
-    for i = 1, #members, 2 do
-        rows[#rows + 1] = members[i] .. ',"last_visited":' .. text(tonumber(members[i + 1])) .. '}'
-    end
-    return '[' .. table.concat(rows, ',') .. ']'
-end
 local minute = math.floor(now / 60000)
 if minute > tonumber(held[5] or 0) then
     local effort = 24
@@ -250,8 +252,10 @@ if minute > tonumber(held[5] or 0) then
             local last = tonumber(stored['$.last_visited']) or 0
             local newest = text(math.max(last, tonumber(popped[2])))
             local change = '{"last_visited":' .. newest
-            if dimension == 'W' then change = change .. ',"sections":' .. listed('S', id) end
-            if dimension == 'W' or dimension == 'S' then change = change .. ',"pages":' .. listed('P', id) end
+            if dimension == 'W' then change = change .. ',"sections":' .. listed('S', tag, id) end
+            if dimension == 'W' or dimension == 'S' then
+                change = change .. ',"pages":' .. listed('P', tag, id)
+            end
             attempt('JSON.MERGE', key, '$', change .. '}')
         end
     end

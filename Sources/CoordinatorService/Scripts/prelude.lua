@@ -99,6 +99,17 @@ local function at_paths(document, paths)
     return values
 end
 
+-- The newest sections or pages of a record, as its document lists them.
+local function listed(dimension, tag, id)
+    local members = redis.call('ZREVRANGE', 'SS:LATEST:' .. dimension .. ':{' .. tag .. '}' .. id .. '::',
+        0, 199, 'WITHSCORES')
+    local rows = {}
+    for i = 1, #members, 2 do
+        rows[#rows + 1] = members[i] .. ',"last_visited":' .. text(tonumber(members[i + 1])) .. '}'
+    end
+    return '[' .. table.concat(rows, ',') .. ']'
+end
+
 -- TimeSeries refuses labels with these three characters, for its filters are written with them.
 local refused = {['('] = '%28', [')'] = '%29', [','] = '%2C'}
 

@@ -1,0 +1,272 @@
+public import CoordinatorCore
+public import EventLoop
+import RedisClient
+
+/// One page that was found.
+public struct SearchHit: Sendable, Equatable {
+    public let key: String
+    public let id: String
+    public let url: String
+    /// Nil where the article's metadata is not known.
+    public let title: String?
+    public let kicker: String?
+    public let website: String
+    public let section: String
+    public let articleID: String?
+    /// ms since 1970.
+    public let lastVisited: Int64?
+    /// How well it fits, where that was asked for; pages of one answer can be compared, no more.
+    public let score: Double?
+}
+
+/// What was found, and by whom it was not answered.
+public struct SearchAnswer: Sendable {
+    /// The best ones, in order, each once.
+    public let hits: [SearchHit]
+    /// How many there are; a page that is just migrating may count twice.
+    public let total: Int64
+    /// What was not answered, one sentence each, without repetition.
+    public let missing: [String]
+}
+
+/// Finds pages by words and by where they stand: asks the index of every master and merges.
+///
+/// - Thread: loop only.
+@LoopActor public struct Search {
+    /// How the pages found are ordered.
+    public enum Order: String, Sendable {
+        /// The best fit first.
+        case relevance
+        /// The one visited last first.
+        case lastVisited = "last_visited"
+    }
+
+    /// The most pages of one answer: each master sends as many.
+    public static let maximumHits = 1_000
+    /// Redis gives up here, so that no question holds counting up for longer.
+    private static let serverTimeout: Duration = .seconds(1)
+    private let cluster: RedisCluster
+
+    /// Searches in a deployment's pages.
+    public init(_ deployment: Deployment) {
+        cluster = deployment.cluster
+    }
+
+    /// What is found.
+    ///
+    /// - Errors: `.question` for what cannot be asked; `.redis` when no master answered.
+    public func pages(
+        _ question: SearchQuestion, by order: Order, count: Int
+    ) async throws(ServiceError) -> SearchAnswer {
+        let query: SearchQuestion.Query
+        do throws(SearchQuestion.Refusal) { query = try question.query() } catch {
+            throw .question("\(error)")
+        }
+        // Without words everything fits alike.
+        let order = question.words.isEmpty ? .lastVisited : order
+        let masters = cluster.masters
+        let limit = max(1, min(count, Self.maximumHits))
+        let cluster = cluster
+        let replies = await gather(masters.count) { place -> Result<Part, ServiceError> in
+            do throws(ServiceError) {
+                return .success(
+                    try await Self.ask(cluster, masters[place], place) {
+                        Self.command($0, query, order, limit)
+                    })
+            } catch {
+                return .failure(error)
+            }
+        }
+        let found = try Self.merged(replies, masters, limit)
+        return SearchAnswer(
+            hits: try await hits(found.matches, masters, order), total: found.total,
+            missing: found.missing)
+    }
+
+    // MARK: One master
+
+    /// A page that one master found.
+    private struct Match: Sendable {
+        let key: String
+        let master: Int
+        /// The greater, the earlier: a score, or the time of the last visit.
+        let rank: Double
+    }
+
+    /// What one master found.
+    private struct Part: Sendable {
+        var matches: [Match] = []
+        var total: Int64 = 0
+        /// Why it is not everything.
+        var gap: String?
+    }
+
+    private static func ask(
+        _ cluster: RedisCluster, _ master: RedisMaster, _ number: Int,
+        _ command: @LoopActor (SearchIndexName) -> [RedisArgument]
+    ) async throws(ServiceError) -> Part {
+        do throws(RedisError) {
+            let limit = cluster.configuration.commandTimeout
+            let names = try await IndexSurvey.names(cluster, master, timeout: limit)
+            let facts = IndexPlanner.Master(
+                slots: master.slots, indexes: names.map { .init($0, isComplete: true) })
+            guard let name = facts.index(.page)?.name else { return Part(gap: gap(master)) }
+            let replies = try await cluster.pipeline(
+                [
+                    RedisCommand(command(name), isRepeatable: true),
+                    RedisCommand("FT.INFO", .init(name.text), isRepeatable: true),
+                ], on: master.endpoint, lane: .reading)
+            if let error = replies[0].serverError {
+                let text = error.description.lowercased()
+                // It was dropped, or its slot went away, since it was listed.
+                if error.code == "MOVED" || text.contains("no such index") {
+                    return Part(gap: gap(master))
+                }
+                throw RedisError.server(
+                    code: error.code, message: error.message, endpoint: "\(master.endpoint)")
+            }
+            let items = replies[0].items ?? []
+            var part = Part(total: items.first?.int ?? 0)
+            for place in stride(from: 1, to: items.count - 1, by: 2) {
+                guard let key = items[place].text else { continue }
+                // A sort key of a number is written `#1795549038708`.
+                let text = items[place + 1].text.map {
+                    $0.hasPrefix("#") ? $0.dropFirst() : $0[...]
+                }
+                let rank = text.flatMap { Double($0) } ?? 0
+                part.matches.append(Match(key: key, master: number, rank: rank))
+            }
+            let index = IndexSurvey.Index(name, info: replies[1])
+            if let filled = index.filled, filled < 1 {
+                part.gap =
+                    "the search index of \(master.endpoint) is being filled "
+                    + "(\(Int(filled * 100)) %)"
+            }
+            return part
+        } catch .server(_, let message, _) where message.contains("Syntax error") {
+            throw .question("Redis cannot read these words: leave unusual characters out")
+        } catch {
+            throw .redis(error)
+        }
+    }
+
+    private static func gap(_ master: RedisMaster) -> String {
+        "\(master.endpoint) has no search index yet: the leader makes it, "
+            + "see `coordinator status`"
+    }
+
+    private static func command(
+        _ name: SearchIndexName, _ query: SearchQuestion.Query, _ order: Order, _ count: Int
+    ) -> [RedisArgument] {
+        var words: [RedisArgument] = ["FT.SEARCH", .init(name.text), .init(query.text)]
+        // Without the documents: in a cluster Redis 7.4 finds only those that lie in the slot of
+        // the index's own name, because it takes the command's slot for that of every key it opens.
+        words.append("NOCONTENT")
+        switch order {
+        case .relevance: words += ["WITHSCORES", "SCORER", "BM25"]
+        case .lastVisited: words += ["WITHSORTKEYS", "SORTBY", "last_visited", "DESC"]
+        }
+        words += ["LIMIT", "0", .init(count), "TIMEOUT", .init(serverTimeout.wholeMilliseconds)]
+        if !query.parameters.isEmpty {
+            words += ["PARAMS", .init(query.parameters.count * 2)]
+            for parameter in query.parameters {
+                words += [.init(parameter.name), .init(parameter.value)]
+            }
+        }
+        return words + ["DIALECT", "2"]
+    }
+
+    // MARK: All masters
+
+    private static func merged(
+        _ replies: [Result<Part, ServiceError>], _ masters: [RedisMaster], _ limit: Int
+    ) throws(ServiceError) -> (matches: [Match], total: Int64, missing: [String]) {
+        var missing: [String] = []
+        var matches: [Match] = []
+        var total: Int64 = 0
+        var failure: ServiceError?
+        var answered = 0
+        func miss(_ sentence: String) {
+            if !missing.contains(sentence) { missing.append(sentence) }
+        }
+        for reply in replies {
+            switch reply {
+            case .success(let part):
+                answered += 1
+                matches += part.matches
+                total += part.total
+                if let gap = part.gap { miss(gap) }
+            case .failure(.question(let text)): throw .question(text)
+            case .failure(let error):
+                failure = failure ?? error
+                miss(error.absence)
+            }
+        }
+        if answered == 0, let failure { throw failure }
+        let served = masters.reduce(0) { $0 + $1.slotCount }
+        if served < HashSlot.count {
+            miss("no master is known for \(HashSlot.count - served) hash slots")
+        }
+        // One order for one answer, whichever master answered first.
+        matches.sort { $0.rank != $1.rank ? $0.rank > $1.rank : $0.key < $1.key }
+        var known: Set<String> = []
+        let unique = matches.filter { known.insert($0.key).inserted }
+        return (Array(unique.prefix(limit)), max(total, Int64(unique.count)), missing)
+    }
+
+    /// The documents of what was found, in its order; what is gone meanwhile is left out.
+    private func hits(
+        _ matches: [Match], _ masters: [RedisMaster], _ order: Order
+    ) async throws(ServiceError) -> [SearchHit] {
+        let groups = Dictionary(grouping: matches.indices) { matches[$0].master }.sorted {
+            $0.key < $1.key
+        }
+        let cluster = cluster
+        let replies = await gather(groups.count) { place -> Result<[RedisValue], ServiceError> in
+            let (master, places) = groups[place]
+            do throws(RedisError) {
+                let commands = places.map {
+                    RedisCommand(
+                        ["JSON.GET", .init(matches[$0].key)] + SearchHit.paths, isRepeatable: true)
+                }
+                var values = try await cluster.pipeline(
+                    commands, on: masters[master].endpoint, lane: .reading)
+                for (index, value) in values.enumerated() where value.serverError != nil {
+                    // Its slot is moving: wherever it is now.
+                    let slot = HashSlot(key: matches[places[index]].key)
+                    values[index] = try await cluster.call(
+                        commands[index], slot: slot, lane: .reading)
+                }
+                return .success(values)
+            } catch {
+                return .failure(.redis(error))
+            }
+        }
+        var documents = [RedisValue](repeating: .null, count: matches.count)
+        for ((_, places), reply) in zip(groups, replies) {
+            for (place, value) in zip(places, try reply.get()) { documents[place] = value }
+        }
+        return zip(matches, documents).compactMap { match, document in
+            SearchHit(
+                key: match.key, score: order == .relevance ? match.rank : nil, document: document)
+        }
+    }
+}
+
+extension SearchHit {
+    fileprivate static let paths: [RedisArgument] = [
+        "$.id", "$.url", "$.metadata.title", "$.metadata.kicker", "$.website.name",
+        "$.section.name", "$.article_id", "$.last_visited",
+    ]
+
+    fileprivate init?(key: String, score: Double?, document: RedisValue) {
+        guard let values = JSONScalar.values(document) else { return nil }
+        func text(_ path: String) -> String? { values[path]?.text }
+        self.init(
+            key: key, id: text("$.id") ?? "", url: text("$.url") ?? "",
+            title: text("$.metadata.title"), kicker: text("$.metadata.kicker"),
+            website: text("$.website.name") ?? "", section: text("$.section.name") ?? "",
+            articleID: values["$.article_id"]?.number.map { "\($0)" },
+            lastVisited: values["$.last_visited"]?.number, score: score)
+    }
+}
