@@ -30,6 +30,7 @@ let package = Package(
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
         .target(name: "CoordinatorCore", swiftSettings: hotPath + simulated),
         .target(
@@ -41,6 +42,9 @@ let package = Package(
             dependencies: ["CHiredis", "EventLoop", "CoordinatorCore", "Hashing"],
             swiftSettings: hotPath),
         .target(
+            name: "HTTPClient", dependencies: ["CCurl", "CoordinatorCore", "EventLoop"],
+            swiftSettings: hotPath),
+        .target(
             name: "ImportFormats", dependencies: ["CZlib", "CoordinatorCore", "Hashing"],
             swiftSettings: hotPath),
         .target(
@@ -49,7 +53,8 @@ let package = Package(
         .target(
             name: "CoordinatorService",
             dependencies: [
-                "CoordinatorCore", "EventLoop", "Hashing", "ImportFormats", "RedisClient",
+                "CoordinatorCore", "EventLoop", "HTTPClient", "Hashing", "ImportFormats",
+                "RedisClient",
             ],
             resources: [.embedInCode("Scripts")], swiftSettings: hotPath),
         .executableTarget(
@@ -74,6 +79,10 @@ let package = Package(
             name: "EventLoopTests", dependencies: ["CoordinatorCore", "EventLoop"],
             swiftSettings: strict),
         .testTarget(
+            name: "HTTPClientTests",
+            dependencies: ["CoordinatorCore", "EventLoop", "HTTPClient"],
+            swiftSettings: strict),
+        .testTarget(
             name: "RedisClientTests",
             dependencies: ["CoordinatorCore", "EventLoop", "RedisClient"],
             swiftSettings: strict),
@@ -94,7 +103,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CoordinatorCore", "CoordinatorService", "EventLoop", "RedisClient",
+                "CoordinatorCore", "CoordinatorService", "EventLoop", "HTTPClient", "RedisClient",
                 "TrafficGenerator",
             ],
             swiftSettings: strict),

@@ -18,5 +18,7 @@ import Terminal
         "drain": DrainCommand.run, "rebalance": RebalanceCommand.run,
         "step-down": StepDownCommand.run, "pause": PauseCommand.pause,
         "resume": PauseCommand.resume,
+        "enrichment status": EnrichmentCommand.status,
+        "enrichment retry": EnrichmentCommand.retry,
     ]
 }

@@ -142,7 +142,7 @@ enum ProgramModel {
                     valueName: "LEVEL", default: "info", environment: ["COORDINATOR_LOG_LEVEL"],
                     help: "the least important lines to log"),
                 Option("init", help: "write the settings if there are none"),
-            ] + settings),
+            ] + enrichment + settings),
         Command(
             "import", summary: "web-server logs or ndjson events into the deployment",
             description:
@@ -254,6 +254,7 @@ enum ProgramModel {
         Command(
             "resume", summary: "seal the windows of a paused tier again", group: "Operations",
             operands: [pausable], options: consent),
+        enrichmentCommand,
     ]
 
     private static let figures: [Command] = [

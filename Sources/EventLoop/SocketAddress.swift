@@ -18,6 +18,18 @@ public struct SocketAddress: Sendable, CustomStringConvertible {
         self.storage = storage
     }
 
+    /// The host's address: four bytes of IPv4 or sixteen of IPv6, the highest first.
+    public var bytes: [UInt8] {
+        withUnsafeBytes(of: storage) { storage in
+            if Int32(self.storage.ss_family) == AF_INET {
+                let address = storage.loadUnaligned(as: sockaddr_in.self).sin_addr
+                return withUnsafeBytes(of: address) { Array($0) }
+            }
+            let address = storage.loadUnaligned(as: sockaddr_in6.self).sin6_addr
+            return withUnsafeBytes(of: address) { Array($0) }
+        }
+    }
+
     /// The numeric host, without the port.
     public var description: String {
         withAddress { address in

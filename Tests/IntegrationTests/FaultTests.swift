@@ -197,7 +197,7 @@ extension ServerSuites {
         }
 
         /// All keys of a slot at one moment.
-        private static func save(
+        static func save(
             _ slot: HashSlot, _ wire: RedisWire
         ) throws -> [(key: [UInt8], dump: [UInt8], ttl: String)] {
             let list = """
@@ -220,7 +220,7 @@ extension ServerSuites {
         }
 
         /// Puts a slot back in one step, as a failover that loses a suffix does.
-        private static func restore(
+        static func restore(
             _ slot: HashSlot, _ keys: [(key: [UInt8], dump: [UInt8], ttl: String)],
             _ wire: RedisWire
         ) throws {

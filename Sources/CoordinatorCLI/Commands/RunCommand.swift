@@ -12,6 +12,7 @@ import Terminal
         var options = Node.Options(
             name: try nodeName(arguments.text("node-name") ?? hostName()), host: hostName(),
             timing: try timing(context))
+        options.enrichment = try EnrichmentArguments.read(context)
         if arguments.flag("init") {
             options.settings = try SettingsArguments.read(context)
             options.sources = try SettingsArguments.sources(context)

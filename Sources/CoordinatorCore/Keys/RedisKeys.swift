@@ -74,6 +74,19 @@ public enum RedisKeys {
     /// The pages of the shard that wait for their articles' metadata.
     public static func enrichment(_ tag: String) -> String { "ST:ENRICH:P:{\(tag)}::" }
 
+    /// When pages are asked for again: members are ids, scores ms.
+    public static func enrichmentSchedule(_ tag: String) -> String { "SS:ENRICH:P:{\(tag)}::" }
+
+    /// What was tried for pages that have no metadata yet: `<article> <attempts> <misses> <1 = has
+    /// metadata>` by id.
+    public static func enrichmentTries(_ tag: String) -> String { "H:ENRICH:P:{\(tag)}::" }
+
+    /// What became of the shard's requests, in numbers.
+    public static func enrichmentCounts(_ tag: String) -> String { "H:ENRICH::{\(tag)}::" }
+
+    /// The pages of the shard that were given up, with the last reason.
+    public static func enrichmentDead(_ tag: String) -> String { "ST:ENRICHDEAD:P:{\(tag)}::" }
+
     /// The refused events of the sources whose slot the shard owns.
     public static func deadLetters(_ tag: String) -> String { "ST:DEADLETTER::{\(tag)}::" }
 
@@ -112,6 +125,14 @@ public enum RedisKeys {
     public static let runs = "H:RUNS::{\(controlTag)}::"
     /// The nodes.
     public static let nodes = "H:NODES::{\(controlTag)}::"
+    /// Where the sequence of requests to an HTTP host is; `id` is the SHA-1 of `host:port`.
+    public static func requestSequence(_ id: RecordID) -> String {
+        "H:ENRICH::{\(controlTag)}\(id.hex)::"
+    }
+    /// The requests to an HTTP host that are under way.
+    public static func requestPermits(_ id: RecordID) -> String {
+        "SS:ENRICH::{\(controlTag)}\(id.hex)::"
+    }
     /// The guard key of the control slot.
     public static let controlGuard = guardKey(controlTag)
 }

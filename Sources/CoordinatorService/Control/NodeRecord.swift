@@ -32,6 +32,7 @@ public struct NodeRecord: Sendable {
         /// The version of the map that it has.
         var map: String?
         var progress: [String: Progress]?
+        var enrichment: EnrichmentReport?
     }
 
     /// A lost node is taken off the list after this.
@@ -53,6 +54,8 @@ public struct NodeRecord: Sendable {
     public var shards: Int { statement.shards }
     public var isDraining: Bool { statement.state == "draining" }
     public var progress: [String: Progress] { statement.progress ?? [:] }
+    /// What it asked of the article API; nil where enrichment is off.
+    public var enrichment: EnrichmentReport? { statement.enrichment }
 
     /// A node that has not been heard of for this long is lost, by its own settings.
     public var timeToLiveMilliseconds: Int64 { statement.ttl ?? 3_000 }

@@ -25,9 +25,11 @@ enum ScriptLibrary {
     static let order = make("order", PackageResources.order_lua, evenWithoutMemory: true)
     static let migrate = make("migrate", PackageResources.migrate_lua)
     static let migrateSeries = make("migrate_series", PackageResources.migrate_series_lua)
+    static let enrich = make("enrich", PackageResources.enrich_lua)
+    static let permit = make("permit", PackageResources.permit_lua)
     static let all = [
         claim, apply, rotate, read, look, trim, lease, heartbeat, publish, record, order, migrate,
-        migrateSeries,
+        migrateSeries, enrich, permit,
     ]
 
     /// - Parameter evenWithoutMemory: the script writes next to nothing, and without it nobody

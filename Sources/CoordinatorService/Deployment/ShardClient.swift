@@ -175,7 +175,7 @@ import RedisClient
         return kind == "DONE" ? .done(step) : .open(step)
     }
 
-    private func run(
+    func run(
         _ script: RedisScript, _ arguments: [RedisArgument]
     ) async throws(ServiceError) -> RedisValue {
         do throws(RedisError) {
@@ -186,7 +186,7 @@ import RedisClient
         }
     }
 
-    private func unexpected(_ reply: RedisValue) -> ServiceError {
+    func unexpected(_ reply: RedisValue) -> ServiceError {
         .redis(.protocolViolation(endpoint: keys[0], reason: "unexpected reply of a script"))
     }
 }

@@ -128,7 +128,7 @@ extension Node {
             ttl: options.timing.nodeTTL.wholeMilliseconds,
             refused: refusals.isEmpty
                 ? nil : Dictionary(refusals, uniquingKeysWith: { first, _ in first }),
-            map: map?.version.text, progress: progress)
+            map: map?.version.text, progress: progress, enrichment: workplace?.enrichment)
     }
 
     private func readTokens(_ request: RequestID, _ wanted: [ShardID]) {

@@ -19,6 +19,8 @@ public import RedisClient
         /// Settings to write when Redis holds none (`--init`).
         public var settings: DeploymentSettings?
         public var sources: [String] = []
+        /// How pages get their articles' metadata; nil: not at all.
+        public var enrichment: EnrichmentSettings?
 
         /// Options of a node.
         public init(name: String, host: String, timing: NodeTiming) {
@@ -134,7 +136,7 @@ public import RedisClient
         }
         let workplace = Workplace(
             deployment, clients: deployment.layout.shards.map { ShardClient(deployment, $0) },
-            log: log,
+            enrichment: options.enrichment, nonce: nonce, log: log,
             reports: Workplace.Reports(
                 fenced: { [weak self] shard, shown, by in
                     self?.tell(.shardFenced(shard, shown: shown, by: by))

@@ -31,6 +31,8 @@ import RedisClient
     private let log: NodeLog
     private let reports: Reports
     private let rotator: Rotator
+    /// Nil where enrichment is off.
+    private let enricher: Enricher?
     private var readers: [String: SourceReader] = [:]
     private var working = 0
     private var isStopping = false
@@ -44,18 +46,25 @@ import RedisClient
     private var hasEvents = false
 
     init(
-        _ deployment: Deployment, clients: [ShardClient], log: NodeLog, reports: Reports
+        _ deployment: Deployment, clients: [ShardClient], enrichment: EnrichmentSettings?,
+        nonce: String, log: NodeLog, reports: Reports
     ) {
         self.deployment = deployment
         self.clients = clients
         self.log = log
         self.reports = reports
         rotator = Rotator(deployment, clients: clients, log: log, onFenced: reports.fenced)
+        enricher = enrichment.map {
+            Enricher(
+                deployment, $0, clients: clients, nonce: nonce, log: log,
+                onFenced: reports.fenced)
+        }
     }
 
     /// Begins to work; nothing is done before a shard is given.
     func start() {
         begin { await self.rotator.run() }
+        if let enricher { begin { await enricher.run() } }
         begin { await self.houseLoop() }
     }
 
@@ -63,6 +72,7 @@ import RedisClient
     func stop() async {
         isStopping = true
         rotator.stop()
+        enricher?.stop()
         nap.wake()
         while working > 0 {
             // Each time: the housekeeping that was under way may have begun another reader.
@@ -74,6 +84,8 @@ import RedisClient
     /// How far the shards are in each merged tier; nil while that is unknown.
     var progress: [NodeRecord.Progress]? { rotator.progress }
     var shardCount: Int { shards.count }
+    /// What was asked of the article API; nil where enrichment is off.
+    var enrichment: EnrichmentReport? { enricher?.report }
 
     /// Works on a shard with this token.
     ///
@@ -82,6 +94,7 @@ import RedisClient
         if let state, state.read.values.contains(where: { $0 > 0 }) { hasEvents = true }
         shards.insert(shard)
         rotator.begin(shard, token)
+        enricher?.begin(shard, token)
         look()
     }
 
@@ -89,6 +102,7 @@ import RedisClient
     func end(_ shard: ShardID) {
         shards.remove(shard)
         rotator.end(shard)
+        enricher?.end(shard)
         look()
     }
 

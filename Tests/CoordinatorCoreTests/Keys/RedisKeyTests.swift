@@ -122,6 +122,7 @@ struct RedisKeysTests {
                 == "TS:5MINUTES:S:{a7}\(hex)::UD")
         #expect(RedisKeys.document(.website, "a7", id) == "J::W:{a7}\(hex)::")
         #expect(RedisKeys.enrichment("a7") == "ST:ENRICH:P:{a7}::")
+        #expect(RedisKeys.enrichmentDead("a7") == "ST:ENRICHDEAD:P:{a7}::")
         #expect(RedisKeys.deadLetters("a7") == "ST:DEADLETTER::{a7}::")
         #expect(RedisKeys.importSource("a7", id) == "ST:IMPORT::{a7}\(hex)::")
         #expect(RedisKeys.sourceState("a7", id) == "H:SOURCE::{a7}\(hex)::")
@@ -136,6 +137,8 @@ struct RedisKeysTests {
             RedisKeys.windows(tier, "a7"), RedisKeys.pageviews(tier, .page, "a7", -60_000),
             RedisKeys.devices(tier, .website, "a7", id, 0), RedisKeys.document(.page, "a7", id),
             RedisKeys.series(tier, .page, "a7", id, .pageviews), RedisKeys.enrichment("a7"),
+            RedisKeys.enrichmentSchedule("a7"), RedisKeys.enrichmentTries("a7"),
+            RedisKeys.enrichmentCounts("a7"), RedisKeys.enrichmentDead("a7"),
             RedisKeys.deadLetters("a7"), RedisKeys.importSource("a7", id),
             RedisKeys.sourceState("a7", id),
         ]
@@ -144,8 +147,8 @@ struct RedisKeysTests {
         }
         let ofControl = [
             RedisKeys.settings, RedisKeys.sources, RedisKeys.audit, RedisKeys.lease,
-            RedisKeys.nodes,
-            RedisKeys.controlGuard,
+            RedisKeys.nodes, RedisKeys.controlGuard, RedisKeys.requestSequence(id),
+            RedisKeys.requestPermits(id),
         ]
         for text in ofControl {
             #expect(
