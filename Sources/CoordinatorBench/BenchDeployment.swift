@@ -15,10 +15,13 @@ import Terminal
     private let registry: SourceRegistry
 
     /// Initialises with rotation held back.
-    init(_ bench: BenchCluster, sources: [String]) async throws(BenchError) {
+    init(
+        _ bench: BenchCluster, sources: [String],
+        settings: DeploymentSettings = DeploymentSettings(start: .oldest)
+    ) async throws(BenchError) {
         do throws(ServiceError) {
             _ = try await Deployment.initialise(
-                bench.cluster, DeploymentSettings(start: .oldest), sources: sources)
+                bench.cluster, settings, sources: sources)
             deployment = try await Deployment(bench.cluster)
             registry = SourceRegistry(bench.cluster)
             let now = try await deployment.serverTime()
@@ -63,6 +66,23 @@ import Terminal
         try await poll { () async throws(ServiceError) in
             try await deployment.survey().watermark(of: source).map { $0 >= last } ?? false
         }
+    }
+
+    /// Waits until every shard holds all there is of a source now.
+    func untilAllHold(_ source: String) async throws(BenchError) {
+        var last: StreamID?
+        try await poll { () async throws(ServiceError) in
+            do throws(RedisError) {
+                let slot = HashSlot(key: source)
+                let reply = try await deployment.cluster.call(
+                    "XREVRANGE", .init(source), "+", "-", "COUNT", "1", slot: slot)
+                last = reply.items?.first?.items?.first?.text.flatMap { StreamID($0) }
+                return true
+            } catch {
+                throw .redis(error)
+            }
+        }
+        if let last { try await until(source, holds: last) }
     }
 
     /// Waits until no window is due any more.

@@ -25,6 +25,23 @@ enum BenchModel {
                 "read", summary: "latencies of the questions, and bytes of a page",
                 options: redis + traffic),
             Command(
+                "flood", summary: "memory under a flood of URLs that never return",
+                description: "Among them some pages that are read, whose figures are checked.",
+                options: redis + [
+                    Option(
+                        "urls", .value(.count(1_000...100_000_000)), valueName: "N",
+                        default: "1000000", help: "URLs a minute, each of them new"),
+                    Option(
+                        "minutes", .value(.count(1...5)), valueName: "N", default: "3",
+                        help: "how many minutes of it"),
+                    Option(
+                        "pageviews", .value(.choice(["exact", "sketch"])), valueName: "HOW",
+                        default: "sketch", help: "how the deployment counts"),
+                    Option(
+                        "heaviest", .value(.count(16...400)), valueName: "K", default: "256",
+                        help: "with sketch: records counted by window, dimension and shard"),
+                ]),
+            Command(
                 "plan", summary: "milliseconds of planning who owns which shard, without Redis",
                 options: [
                     Option(

@@ -36,6 +36,9 @@ import Terminal
             do throws(BenchError) {
                 switch arguments.command.first {
                 case "ingest": try await IngestBench(arguments).run()
+                case "flood":
+                    var bench = FloodBench(arguments)
+                    try await bench.run()
                 case "rotate": try await RotateBench(arguments).run()
                 case "plan": PlanBench(arguments).run()
                 default: try await ReadBench(arguments).run()

@@ -96,6 +96,14 @@ enum ProgramModel {
         Option(
             "start", .value(.text), valueName: "now|oldest|TIME", default: "now",
             group: "Settings of the deployment", help: "the first window to rotate"),
+        Option(
+            "pageviews", .value(.choice(["exact", "sketch"])), valueName: "HOW", default: "exact",
+            group: "Settings of the deployment",
+            help: "all records exactly, or the heaviest with bounds, in bounded memory"),
+        Option(
+            "heaviest", .value(.count(1...100_000)), valueName: "K",
+            group: "Settings of the deployment",
+            help: "with sketch: records counted by window, dimension and shard; default 256"),
     ]
 
     // MARK: Commands

@@ -30,7 +30,7 @@ extension ServerSuites {
             var steps = 0
             for number in 0..<Self.interleavings {
                 let client = ShardClient(deployment, ShardID(rawValue: number))
-                var run = try await Run(client, seed: seed + UInt64(number))
+                var run = try await ScriptRun(client, seed: seed + UInt64(number))
                 try await run.steps()
                 try await run.finish()
                 steps += run.count
@@ -48,7 +48,7 @@ extension ServerSuites {
 }
 
 /// One random way of a shard through reading, rotation and changes of the owner.
-@LoopActor private struct Run {
+@LoopActor struct ScriptRun {
     private static let start: Int64 = 1_721_856_300_000
     private static let length: Int64 = 36_000
     private static let source = "ST:TRACKER::::"
@@ -63,10 +63,24 @@ extension ServerSuites {
     private var tokens: [FencingToken] = []
     private let floor: Int64
     private let seed: UInt64
+    /// How many records there are of a page, section and website, and of an item.
+    private let many: [Dimension: Int]
+    /// The most views of one batch.
+    private let viewsAtOnce: Int
+    /// What else may happen to the shard, between two calls.
+    private let accident: (@LoopActor (ShardClient) async throws -> Void)?
 
-    init(_ client: ShardClient, seed: UInt64) async throws {
+    init(
+        _ client: ShardClient, seed: UInt64,
+        many: [Dimension: Int] = [.website: 2, .section: 4, .page: 12, .audio: 3],
+        viewsAtOnce: Int = 25,
+        accident: (@LoopActor (ShardClient) async throws -> Void)? = nil
+    ) async throws {
         self.client = client
         self.seed = seed
+        self.many = many
+        self.viewsAtOnce = viewsAtOnce
+        self.accident = accident
         twin = ShardTwin(ladder: client.deployment.ladder)
         random = SplitMix64(seed: seed)
         floor = try await client.deployment.serverTime()
@@ -86,10 +100,13 @@ extension ServerSuites {
         for _ in 0..<Int.random(in: 5...30, using: &random) {
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<5:
-                let views = (0..<Int.random(in: 0...25, using: &random)).flatMap { _ in view() }
+                let views = (0..<Int.random(in: 0...viewsAtOnce, using: &random)).flatMap { _ in
+                    view()
+                }
                 try await apply(views, to: position + Int64.random(in: 0...4_000, using: &random))
             case 5: try await applyElsewhere()
             case 6: try await claim()
+            case 7 where accident != nil: try await accident?(client)
             default:
                 for _ in 0..<Int.random(in: 1...6, using: &random) { try await rotate() }
             }
@@ -111,10 +128,12 @@ extension ServerSuites {
             : min(
                 newest + Int64.random(in: 0...2_000, using: &random), Self.start + Self.length - 1)
         let device = one(in: 5) ? nil : Int.random(in: 0..<40, using: &random)
-        let viewed: [(Dimension, Int)] = [(.website, 2), (.section, 4), (.page, 12)]
-        let played = (Dimension.played.randomElement(using: &random) ?? .audio, 3)
-        return (one(in: 4) ? [played] : viewed).map { dimension, many in
-            let number = Int.random(in: 0..<many, using: &random)
+        let played = Dimension.played.randomElement(using: &random) ?? .audio
+        return (one(in: 4) ? [played] : Dimension.viewed).map { dimension in
+            // Some are visited far more than the rest.
+            let most = many[dimension.isPlayed ? .audio : dimension] ?? 1
+            let reach = one(in: 2) ? most : max(1, most / 8)
+            let number = Int.random(in: 0..<reach, using: &random)
             // The same ids in all dimensions.
             let id = RecordID((UInt64(number), 0, 0))
             return TwinView(dimension: dimension, id: id, time: time, device: device)
@@ -127,7 +146,7 @@ extension ServerSuites {
             milliseconds: UInt64(time), sequence: (watermark?.sequence ?? 0) + 1)
         let reply = try await client.apply(
             Self.source, expected: watermark, through: next, floor: floor, packed: packed(views))
-        guard case .applied(faults: 0, _) = reply else {
+        guard case .applied(let faults, _) = reply, faults == 0 || accident != nil else {
             throw Trouble("seed \(seed): apply gave \(reply)")
         }
         for view in views { twin.add(view) }
@@ -188,7 +207,9 @@ extension ServerSuites {
         guard let token = tokens.last else { return false }
         switch try await call(token, effort: Int.random(in: 1...6, using: &random)) {
         case .done(let step), .open(let step):
-            guard step.faults == 0 else { throw Trouble("seed \(seed): \(step.fault)") }
+            guard step.faults == 0 || accident != nil else {
+                throw Trouble("seed \(seed): \(step.fault)")
+            }
             return true
         case .idle: return false
         case .fenced(let other): throw Trouble("seed \(seed): fenced by \(other?.text ?? "nobody")")

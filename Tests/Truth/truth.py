@@ -9,6 +9,10 @@
 FILE is ndjson or a web-server log (.gz, - for stdin). With --pfcount HOST:PORT of a scratch Redis
 server, devices are PFCOUNT of one plain PFADD of the window's devices, to the unit; without it
 they are exact in `count`, and not compared in `compare`. Python's standard library only.
+
+Rows of a bounded deployment tell by how much their page views may be too many (`pageviewsError`):
+where that is 0 the row has to be exact, else the truth has to lie within. With --bounded, records
+may be missing.
 """
 
 import argparse
@@ -127,7 +131,7 @@ def count(options):
 
 
 def read_export(path):
-    """{(tier, dimension, id, window): (pageviews, devices)}; 64-bit numbers may be strings."""
+    """{(tier, dimension, id, window): (pageviews, devices, error)}; numbers may be strings."""
     rows = {}
     with (sys.stdin if path == "-" else open(path, encoding="utf-8")) as lines:
         for number, line in enumerate(lines, 1):
@@ -135,7 +139,8 @@ def read_export(path):
                 row = json.loads(line)
                 key = (row["tier"], row["dimension"], row["id"], int(row["window"]))
                 figures = (int(row["pageviews"]),
-                           None if row["devices"] is None else int(row["devices"]))
+                           None if row["devices"] is None else int(row["devices"]),
+                           int(row.get("pageviewsError", 0)))
             except (ValueError, KeyError, TypeError) as error:
                 raise SystemExit("truth.py: line %d of %s is no window: %r" % (number, path, error))
             if key in rows:
@@ -148,7 +153,7 @@ def digest(rows):
     """Of all windows with their figures, in a fixed order: equal figures, equal digest."""
     whole = hashlib.sha256()
     for key in sorted(rows):
-        whole.update(("%s %s %s %d " % key + "%d %s\n" % rows[key]).encode())
+        whole.update(("%s %s %s %d " % key + "%d %s\n" % rows[key][:2]).encode())
     return whole.hexdigest()
 
 
@@ -167,7 +172,7 @@ def compare(options):
 
     export = {key: row for key, row in read_export(options.export).items() if within(key)}
     unseen = dict(export)
-    differences, windows = [], 0
+    differences, windows, bounded = [], 0, 0
     for tier, dimension, identity, name, start, pageviews, _, estimate in count(options):
         key = (tier, dimension, identity, start)
         if not within(key):
@@ -176,7 +181,14 @@ def compare(options):
         row = unseen.pop(key, None)
         place = "%s %s %s %d (%s)" % (*key, name)
         if row is None:
+            if options.bounded:
+                continue
             differences.append("missing   %s: %d page views" % (place, pageviews))
+        elif row[2] > 0:
+            bounded += 1
+            if not row[0] - row[2] <= pageviews <= row[0]:
+                differences.append("bounds    %s: %d, exported %d - %d"
+                                   % (place, pageviews, row[0], row[2]))
         elif row[0] != pageviews:
             differences.append("pageviews %s: %d, exported %d" % (place, pageviews, row[0]))
         elif estimate is not None and not same_devices(pageviews, estimate, row[1]):
@@ -190,6 +202,8 @@ def compare(options):
     print("%d windows counted, %d exported, %d differences%s" % (
         windows, len(export), len(differences),
         "" if options.pfcount else " (devices not compared: no --pfcount)"))
+    if bounded:
+        print("%d of them within bounds" % bounded)
     print("digest %s" % digest(export))
     return 1 if differences else 0
 
@@ -230,6 +244,7 @@ def parse_arguments():
     comparing.add_argument("--tier", action="append", help="only this one; repeatable")
     comparing.add_argument("--until", type=int, metavar="MS",
                            help="only windows that end by then, on both sides")
+    comparing.add_argument("--bounded", action="store_true", help="records may be missing")
     comparing.set_defaults(run=compare)
     digesting = commands.add_parser("digest")
     digesting.add_argument("export", metavar="EXPORT")

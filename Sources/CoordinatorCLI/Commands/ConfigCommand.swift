@@ -13,7 +13,7 @@ import Terminal
                 ("shards", "\(settings.shards)"), ("tiers", settings.tiers),
                 ("grace", TimeSpan.format(settings.graceMilliseconds)),
                 ("outage-allowance", TimeSpan.format(settings.outageAllowanceMilliseconds)),
-                ("start", "\(settings.start)"),
+                ("start", "\(settings.start)"), ("pageviews", settings.pageviewsText),
                 ("initialised", ISO8601Text.text(deployment.initialisedAt)),
             ]
             + settings.sites.hosts.sorted { $0.key < $1.key }.map { ("site \($0.key)", $0.value) }

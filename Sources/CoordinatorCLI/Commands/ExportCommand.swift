@@ -19,7 +19,8 @@ import Terminal
         if let from = arguments.time("from") { selection.from = from.milliseconds(now: now) }
         if let to = arguments.time("to") { selection.to = to.milliseconds(now: now) }
         let chosen = selection
-        let lines = ExportLines(context.style, context.output)
+        let lines = ExportLines(
+            context.style, context.output, hasErrors: deployment.settings.heaviest != nil)
         lines.begin()
         let missing = try await context.service { () async throws(ServiceError) in
             try await Export(deployment).rows(chosen, while: { lines.isWanted }) { lines.write($0) }
@@ -38,11 +39,14 @@ import Terminal
 
     private let style: RenderingStyle
     private let output: OutputWriter
+    /// Whether rows tell by how much their pageviews may be too many.
+    private let hasErrors: Bool
     private var names: [RecordID: [UInt8]] = [:]
     private var line: [UInt8] = []
     private var isFirst = true
 
-    init(_ style: RenderingStyle, _ output: OutputWriter) {
+    init(_ style: RenderingStyle, _ output: OutputWriter, hasErrors: Bool) {
+        self.hasErrors = hasErrors
         self.style = style
         self.output = output
     }
@@ -53,7 +57,9 @@ import Terminal
     func begin() {
         switch style.format {
         case .csv where style.showsHeaders:
-            output.write("tier,dimension,id,name,window,pageviews,devices\r\n")
+            output.write(
+                "tier,dimension,id,name,window,pageviews,devices"
+                    + (hasErrors ? ",pageviewsError\r\n" : "\r\n"))
         case .json: output.write("[")
         case .table, .wide:
             guard style.showsHeaders else { return }
@@ -105,9 +111,10 @@ import Terminal
             if name.isEmpty { writer.null() } else { writer.string(name) }
             return writer.take()
         }
+        let error = row.pageviewsError.map { ",\"pageviewsError\":\($0)" } ?? ""
         line +=
-            ",\"window\":\(row.window),\"pageviews\":\(row.pageviews),\"devices\":\(row.devices)}"
-            .utf8
+            (",\"window\":\(row.window),\"pageviews\":\(row.pageviews),\"devices\":\(row.devices)"
+            + error + "}").utf8
     }
 
     private func csv(_ row: WindowRow) {
@@ -122,7 +129,8 @@ import Terminal
             writer.row([name])
             return Array(writer.take().dropLast(2))
         }
-        line += ",\(row.window),\(row.pageviews),\(row.devices)\r\n".utf8
+        let error = row.pageviewsError.map { ",\($0)" } ?? ""
+        line += ",\(row.window),\(row.pageviews),\(row.devices)\(error)\r\n".utf8
     }
 
     private func name(_ row: WindowRow, _ make: (String) -> [UInt8]) -> [UInt8] {
@@ -138,7 +146,8 @@ import Terminal
         if style.format == .wide { name = row.id.hex + "  " + name }
         let text = text(
             row.tier.name, row.dimension.rawValue, ISO8601Text.text(row.window),
-            NumberText.grouped(row.pageviews), NumberText.grouped(row.devices), name)
+            Questions.views(row.pageviews, row.pageviewsError ?? 0),
+            NumberText.grouped(row.devices), name)
         line += text.utf8
         line.append(0x0A)
     }

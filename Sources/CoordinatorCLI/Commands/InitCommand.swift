@@ -56,11 +56,19 @@ import Terminal
                 outageAllowanceMilliseconds: arguments.requiredSpan("outage-allowance")
                     .wholeMilliseconds,
                 sites: sites,
-                start: StartPolicy.parse(arguments.requiredText("start"))
+                start: StartPolicy.parse(arguments.requiredText("start")),
+                heaviest: heaviest(arguments)
             ).validated()
         } catch {
             throw CommandError(error)
         }
+    }
+
+    /// Nil for exact pageviews.
+    private static func heaviest(_ arguments: ParsedArguments) -> Int? {
+        guard arguments.requiredText("pageviews") == "sketch" else { return nil }
+        return arguments.integer("heaviest").map { Int($0) }
+            ?? DeploymentSettings.standardHeaviest
     }
 
     static func sources(_ context: CommandContext) throws(CommandError) -> [String] {

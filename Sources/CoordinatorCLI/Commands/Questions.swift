@@ -65,6 +65,20 @@ import Terminal
         }
     }
 
+    /// Pageviews with what they may be too many: `1,234 −5`; they are never too few.
+    nonisolated static func views(_ views: Int64, _ error: Int64) -> String {
+        error > 0
+            ? NumberText.grouped(views) + " −" + NumberText.grouped(error)
+            : NumberText.grouped(views)
+    }
+
+    /// A cell of pageviews; exact ones look as they always did.
+    nonisolated static func cell(_ row: FigureRow) -> TableCell {
+        row.pageviewsError > 0
+            ? TableCell(views(row.pageviews, row.pageviewsError), raw: "\(row.pageviews)")
+            : .number(row.pageviews)
+    }
+
     /// Whether an answer is for people's eyes on a terminal or a page.
     static func isForPeople(_ context: CommandContext) -> Bool {
         context.style.format == .table || context.style.format == .wide

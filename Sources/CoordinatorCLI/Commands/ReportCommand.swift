@@ -28,7 +28,7 @@ import Terminal
             TableColumn("ID", isWideOnly: true),
         ])
         table.append([
-            .number(row.pageviews), .number(row.shownDevices),
+            Questions.cell(row), .number(row.shownDevices),
             TableCell(
                 "± " + NumberText.percent(Figures.deviceError), raw: "\(Figures.deviceError)"),
             TableCell(row.website), TableCell(name), TableCell(row.id.hex),
@@ -38,6 +38,7 @@ import Terminal
                 .init("id", .string(row.id.hex)), .init("name", .string(name)),
                 .init("website", row.website.isEmpty ? .null : .string(row.website)),
                 .init("pageviews", .integer(row.pageviews)),
+                .init("pageviewsError", .integer(row.pageviewsError)),
                 .init("devices", .optional(row.shownDevices)),
                 .init("deviceError", .number(Figures.deviceError)),
             ])

@@ -79,7 +79,7 @@ import Terminal
         var values: [JSONValue] = []
         for (place, row) in answer.value.enumerated() {
             var cells: [TableCell] = [
-                .number(Int64(place + 1)), .number(row.pageviews), .number(row.shownDevices),
+                .number(Int64(place + 1)), Questions.cell(row), .number(row.shownDevices),
             ]
             if hasWebsite { cells.append(TableCell(row.website)) }
             cells.append(TableCell(row.name.isEmpty ? row.id.hex : row.name))
@@ -91,6 +91,7 @@ import Terminal
                     .init(isPage ? "url" : "name", row.name.isEmpty ? .null : .string(row.name)),
                     .init("website", row.website.isEmpty ? .null : .string(row.website)),
                     .init("pageviews", .integer(row.pageviews)),
+                    .init("pageviewsError", .integer(row.pageviewsError)),
                     .init("devices", .optional(row.shownDevices)),
                 ]))
         }

@@ -46,6 +46,27 @@ public enum RedisKeys {
         "SS:\(tier.name):\(dimension.rawValue):{\(tag)}:\(start):\(Metric.pageviews.rawValue)"
     }
 
+    /// What a bounded window holds beside its counters once there are more records than those:
+    /// `floor`, `total`, `sketch`, and by record id how much its counter may be too much.
+    public static func bounds(
+        _ tier: Tier, _ dimension: Dimension, _ tag: String, _ start: Int64
+    ) -> String {
+        "H:\(tier.name):\(dimension.rawValue):{\(tag)}:\(start):\(Metric.pageviews.rawValue)"
+    }
+
+    /// The count-min sketch of the views that a bounded window has no counter for.
+    public static func sketch(
+        _ tier: Tier, _ dimension: Dimension, _ tag: String, _ start: Int64
+    ) -> String {
+        "CMS:\(tier.name):\(dimension.rawValue):{\(tag)}:\(start):\(Metric.pageviews.rawValue)"
+    }
+
+    /// The records of one dimension that have a document and series in a bounded deployment, by
+    /// when they were last seen.
+    public static func kept(_ dimension: Dimension, _ tag: String) -> String {
+        "SS:KEPT:\(dimension.rawValue):{\(tag)}::"
+    }
+
     /// The devices of one record in the window that starts at `start`.
     public static func devices(
         _ tier: Tier, _ dimension: Dimension, _ tag: String, _ id: RecordID, _ start: Int64

@@ -18,7 +18,13 @@ extension DeploymentSettings {
             "outage allowance", TimeSpan.format(outageAllowanceMilliseconds),
             TimeSpan.format(stored.outageAllowanceMilliseconds))
         compare("start", start.description, stored.start.description)
+        compare("pageviews", pageviewsText, stored.pageviewsText)
         return lines + siteDifferences(from: stored.sites)
+    }
+
+    /// `exact`, or `sketch` with how many are counted.
+    public var pageviewsText: String {
+        heaviest.map { "sketch of the heaviest \($0)" } ?? "exact"
     }
 
     /// One text for equal settings, whatever order the tables are held in.
@@ -32,6 +38,8 @@ extension DeploymentSettings {
             "grace\t\(graceMilliseconds)", "outage-allowance\t\(outageAllowanceMilliseconds)",
             "start\t\(start)",
         ]
+        // Not for exact ones: their digest is the same as before there were others.
+        if let heaviest { lines.append("heaviest\t\(heaviest)") }
         lines += sites.hosts.map { "host\t\($0.key)\t\($0.value)" }.sorted(by: Self.bytesPrecede)
         lines += sites.keepQuery
             .flatMap { name, keys in keys.map { "keep-query\t\(name)\t\($0)" } }

@@ -24,12 +24,15 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
     public var sites: SiteTable
     /// The first windows to rotate.
     public var start: StartPolicy
+    /// How many records of a dimension a window of a shard counts, the heaviest ones; nil for all,
+    /// exactly.
+    public var heaviest: Int?
 
     /// Settings; every parameter has the documented default.
     public init(
         schema: Int = currentSchema, shards: Int = 64, tiers: String = Ladder.standard.text,
         graceMilliseconds: Int64 = 30_000, outageAllowanceMilliseconds: Int64 = 21_600_000,
-        sites: SiteTable = .empty, start: StartPolicy = .now
+        sites: SiteTable = .empty, start: StartPolicy = .now, heaviest: Int? = nil
     ) {
         self.schema = schema
         self.shards = shards
@@ -38,6 +41,7 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
         self.outageAllowanceMilliseconds = outageAllowanceMilliseconds
         self.sites = sites
         self.start = start
+        self.heaviest = heaviest
     }
 
     /// The settings with the ladder in its canonical spelling, if a node can work with them.
@@ -51,6 +55,7 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
             "outage allowance", outageAllowanceMilliseconds,
             upTo: Self.longestOutageAllowanceMilliseconds)
         try sites.validate()
+        try Self.checkHeaviest(heaviest, try ladder())
         var settings = self
         settings.tiers = try ladder().text
         return settings
@@ -82,6 +87,27 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
             throw .spanNotReadable(setting: setting, text: text)
         }
         return span
+    }
+
+    /// Fewer tell nobody who is among the first.
+    static let fewestHeaviest = 16
+    /// Counters of the parts of one window, which one call of a script chooses from.
+    static let mostCountersOfParts = 2_400
+    /// What `--pageviews sketch` takes without `--heaviest`: 16,384 pages with 64 shards.
+    public static let standardHeaviest = 256
+
+    private static func checkHeaviest(
+        _ heaviest: Int?, _ ladder: Ladder
+    ) throws(SettingsError) {
+        guard let heaviest else { return }
+        let parts =
+            zip(ladder.tiers.dropFirst(), ladder.tiers).map {
+                Int($0.lengthMilliseconds / $1.lengthMilliseconds)
+            }.max() ?? 1
+        let most = max(fewestHeaviest, mostCountersOfParts / parts)
+        guard (fewestHeaviest...most).contains(heaviest) else {
+            throw .heaviest(heaviest, fewest: fewestHeaviest, most: most)
+        }
     }
 
     private static func check(

@@ -32,6 +32,8 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
     case siteCount(Int)
     /// `--start` is neither now, oldest nor a time.
     case startNotReadable(String)
+    /// So many counters of a window are too few or too many; the bounds follow from the ladder.
+    case heaviest(Int, fewest: Int, most: Int)
     /// The settings were written by another version.
     case schema(Int)
 
@@ -79,6 +81,8 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
         case .startNotReadable(let text):
             "start \(quoted(text)) is not readable: use now, oldest, or a time with a zone, as in "
                 + "2024-07-24T21:58:20Z"
+        case .heaviest(let count, let fewest, let most):
+            "heaviest \(count) is out of range for these tiers: use \(fewest) to \(most)"
         case .schema(let number):
             "the settings have schema \(number), this program knows "
                 + "\(DeploymentSettings.currentSchema): run the version that wrote them"

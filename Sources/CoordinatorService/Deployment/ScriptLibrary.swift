@@ -12,8 +12,8 @@ import RedisClient
 /// - Source: Redis, "Scripting with Lua", script flags and EVALSHA.
 enum ScriptLibrary {
     static let claim = make("claim", PackageResources.claim_lua)
-    static let apply = make("apply", PackageResources.apply_lua)
-    static let rotate = make("rotate", PackageResources.rotate_lua)
+    static let apply = make("apply", PackageResources.bounded_lua + PackageResources.apply_lua)
+    static let rotate = make("rotate", PackageResources.bounded_lua + PackageResources.rotate_lua)
     static let read = make("read", PackageResources.read_lua)
     static let look = make("look", PackageResources.look_lua)
     static let trim = make("trim", PackageResources.trim_lua)

@@ -111,7 +111,8 @@ import RedisClient
                 .init(tag), .init(source), .init(expected?.description ?? ""),
                 .init(through.description), .init(deployment.stamp), .init(deployment.packedLadder),
                 .init(deployment.packedSeries), .init(floor),
-            ] + packed + [.init(deployment.initialisedAt)])
+            ] + packed
+                + [.init(deployment.initialisedAt), .init(deployment.settings.heaviest ?? 0)])
         let items = reply.items ?? []
         switch items.first?.text {
         case "OK" where items.count == 3:
@@ -154,7 +155,7 @@ import RedisClient
                 .init(tag), .init(token.text), .init(deployment.stamp),
                 .init(deployment.packedLadder), .init(deployment.packedSeries),
                 .init(deployment.settings.graceMilliseconds), .init(sources),
-                .init(Int64(effort)), .init(paused),
+                .init(Int64(effort)), .init(paused), .init(deployment.settings.heaviest ?? 0),
             ])
         let items = reply.items ?? []
         guard let kind = items.first?.text, items.count >= 2 else { throw unexpected(reply) }

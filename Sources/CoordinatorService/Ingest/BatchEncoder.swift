@@ -18,7 +18,11 @@ struct BatchEncoder {
     private var childRecords: [[(parent: Int32, child: Int32)]]
     private(set) var touched: [Bool]
 
-    init(shards: Int) {
+    /// Documents are sent with every visit: which records have one the shards decide each time.
+    private let isBounded: Bool
+
+    init(shards: Int, isBounded: Bool = false) {
+        self.isBounded = isBounded
         order = [[Int32]](repeating: [], count: shards)
         documentRecords = [[Int32]](repeating: [], count: shards)
         childRecords = [[(parent: Int32, child: Int32)]](repeating: [], count: shards)
@@ -172,7 +176,7 @@ struct BatchEncoder {
             documentPart.text(record.dimension.rawValue)
             documentPart.record(record.id)
             documentPart.integer(record.visited)
-            if record.isKnown {
+            if record.isKnown, !isBounded {
                 documentPart.false()
                 documentPart.false()
                 continue

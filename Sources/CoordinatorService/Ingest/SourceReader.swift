@@ -66,7 +66,8 @@ import RedisClient
             rules: deployment.rules, layout: deployment.layout,
             baseLength: deployment.ladder.base.lengthMilliseconds,
             ownShard: deployment.ownShard(of: record.key))
-        encoder = BatchEncoder(shards: clients.count)
+        encoder = BatchEncoder(
+            shards: clients.count, isBounded: deployment.settings.heaviest != nil)
         batches = (Batch(shards: clients.count), Batch(shards: clients.count))
         lastAdvance = loopNow()
     }

@@ -12,6 +12,8 @@ public struct WindowRow: Sendable {
     /// Start, ms.
     public let window: Int64
     public let pageviews: Int64
+    /// By how much `pageviews` may be too many; nil in deployments that count exactly.
+    public let pageviewsError: Int64?
     /// As PFCOUNT gives them: not clamped, so that they can be compared.
     public let devices: Int64
 }
@@ -110,6 +112,8 @@ public struct WindowRow: Sendable {
             }
         }
 
+        private typealias Row = (window: Int64, id: RecordID, views: Int64, error: Int64)
+
         private func rows(
             _ tier: Tier, _ dimension: Dimension, _ windows: [Int64]
         ) async throws(ServiceError) {
@@ -123,9 +127,12 @@ public struct WindowRow: Sendable {
                         RedisCommand(
                             "ZRANGE", .init($0), "0", "-1", "WITHSCORES", isRepeatable: true)
                     })
-                var rows: [(window: Int64, id: RecordID, views: Int64)] = []
-                for (window, reply) in zip(windows[group], replies) {
-                    rows += reply.records.map { (window, $0.id, $0.views) }
+                let bounds = try await client.bounds(tier, dimension, Array(windows[group]))
+                var rows: [Row] = []
+                for (place, (window, reply)) in zip(windows[group], replies).enumerated() {
+                    rows += reply.records.map {
+                        (window, $0.id, $0.views, bounds[place]?.errors[$0.id] ?? 0)
+                    }
                 }
                 for start in stride(from: 0, to: rows.count, by: Export.deviceBatch)
                 where isWanted() {
@@ -136,17 +143,19 @@ public struct WindowRow: Sendable {
         }
 
         private func hand(
-            _ rows: ArraySlice<(window: Int64, id: RecordID, views: Int64)>, _ tier: Tier,
+            _ rows: ArraySlice<Row>, _ tier: Tier,
             _ dimension: Dimension
         ) async throws(ServiceError) {
             try await learnNames(Set(rows.map(\.id)).filter { names[$0] == nil }, dimension)
             let counts = try await client.pipeline(
                 client.deviceCounts(tier, dimension, rows.map { ($0.id, $0.window) }))
+            let isExact = client.deployment.settings.heaviest == nil
             for (row, devices) in zip(rows, counts) {
                 body(
                     WindowRow(
                         tier: tier, dimension: dimension, id: row.id, name: names[row.id] ?? "",
-                        window: row.window, pageviews: row.views, devices: devices.int ?? 0))
+                        window: row.window, pageviews: row.views,
+                        pageviewsError: isExact ? nil : row.error, devices: devices.int ?? 0))
             }
         }
 

@@ -10,6 +10,8 @@ public struct FigureRow: Sendable {
     public var name: String
     public var website: String
     public var pageviews: Int64
+    /// By how much `pageviews` may be too many; they are never too few. 0 in exact deployments.
+    public var pageviewsError: Int64 = 0
     /// Nil where they were not asked for.
     public var devices: Int64?
 
@@ -141,11 +143,14 @@ public struct Answer<Value: Sendable>: Sendable {
                     .init(id.hex), isRepeatable: true)
             })
         let views = scores.reduce(Int64(0)) { $0 &+ ($1.score ?? 0) }
-        guard document != nil || views > 0 else { return nil }
+        guard document != nil || views > 0 || deployment.settings.heaviest != nil else {
+            return nil
+        }
         var row = FigureRow(
             id: id, shard: shard, name: document?.name ?? "", website: document?.website ?? "",
             pageviews: views, devices: 0)
         row.devices = try await devices(dimension, [id], pieces, client).first ?? 0
+        row = try await bounded([row], dimension, pieces, client)[0]
         return Answer(interval: view.interval, isFinal: view.isFinal, missing: [], value: row)
     }
 
@@ -255,7 +260,7 @@ public struct Answer<Value: Sendable>: Sendable {
             let page = rows[start..<min(start + Self.page, rows.count)]
             start += page.count
             chosen += try await complete(Array(page), dimension, filter, view)
-            if order == .devices { chosen.sort(by: Self.precedesByDevices) }
+            chosen.sort(by: order == .devices ? Self.precedesByDevices : Self.precedes)
             if chosen.count > count { chosen.removeLast(chosen.count - count) }
         }
         return chosen
@@ -305,7 +310,7 @@ public struct Answer<Value: Sendable>: Sendable {
         let pieces = view.interval.pieces(in: index, deployment.ladder)
         let counts = try await devices(dimension, complete.map(\.id), pieces, client)
         for (place, count) in counts.enumerated() { complete[place].devices = count }
-        return complete
+        return try await bounded(complete, dimension, pieces, client)
     }
 
     /// Names of some records of one shard, in order; nil where there is no document.

@@ -9,7 +9,7 @@
 --      11 documents {dimension, id, visited ms, document as JSON | false, article id | false, …}
 --      12 children {parent id, dimension of the children, {visited ms, JSON without its last brace, …}, …}
 --      13 dead letters {entry id, reason, detail, {field, value, …}, …}
---      14 when the deployment was initialised, ms
+--      14 when the deployment was initialised, ms · 15 how many records a bounded window counts, 0 = all
 -- Reply {'OK', faults, last fault} · {'WATERMARK', stored or ''} · {'SETTINGS', stamp held} · {'UNCLAIMED'}
 -- Invariant: what is read again after a failover that lost a suffix gives the same figures.
 local state, tag, source = KEYS[1], ARGV[1], ARGV[2]
@@ -25,6 +25,7 @@ local now = clock()
 local floor = tonumber(ARGV[8])
 local initialised = tonumber(ARGV[14])
 local deltas = cmsgpack.unpack(ARGV[10])
+local most = tonumber(ARGV[15])
 
 local sealed, done = {}, {}
 do
@@ -63,6 +64,8 @@ local function window_of(number, start, late)
             window.requeue = open_tier == number + 1 and open_start == parent
             settled = not window.requeue
         end
+        -- What is being merged gets it from its parts, or both would hold it once more.
+        window.merging = most > 0 and open_tier == number and open_start == first
         if settled then
             local stored = redis.call('ZSCORE', expiry, member)
             -- A window of the deployment's own time that is not kept any more had events: an import
@@ -98,7 +101,8 @@ for i = 1, #deltas, 3 do
     for _, window in ipairs(plan(deltas[i]).windows) do
         local wrong = window.alive
             and (expect(pageviews_key(window.tier, deltas[i + 1], tag, window.start), 'zset')
-                or expect(window.index, 'zset'))
+                or expect(window.index, 'zset')
+                or most > 0 and expect(bounds_key(window.tier, deltas[i + 1], tag, window.start), 'hash'))
         if wrong then return wrong end
     end
 end
@@ -129,6 +133,7 @@ local function figure(window, dimension, id)
     end
     return record
 end
+local heavy = {}
 local function land(window, dimension, entries)
     local counters = pageviews_key(window.tier, dimension, tag, window.start)
     local head, tail = devices_head(window.tier, dimension, tag), devices_tail(window.start)
@@ -137,15 +142,27 @@ local function land(window, dimension, entries)
         if window.ends then redis.call('ZADD', expiry, 'NX', window.ends, window.member) end
         window.indexed = true
     end
+    local counted, lost
+    if most > 0 then
+        local certain
+        counted, lost, certain = count_bounded(most, window, dimension, tag, entries)
+        for _, id in ipairs(lost) do redis.call('UNLINK', head .. id .. tail) end
+        for id, is in pairs(certain) do heavy[dimension .. id] = heavy[dimension .. id] or is end
+    end
     for j = 1, #entries, 3 do
         local id, devices = entries[j], entries[j + 2]
-        local views = redis.call('ZINCRBY', counters, entries[j + 1], id)
-        if devices then
+        local views
+        if counted then
+            views = counted[id]
+        else
+            views = redis.call('ZINCRBY', counters, entries[j + 1], id)
+        end
+        if devices and views then
             local key = head .. id .. tail
             in_pieces(devices, 'PFADD', key)
             if window.ends then redis.call('PEXPIREAT', key, window.ends) end
         end
-        if window.number > 1 then
+        if window.number > 1 and views then
             local record = figure(window, dimension, id)
             record.views = views
             record.devices = record.devices or devices
@@ -155,6 +172,7 @@ local function land(window, dimension, entries)
     if window.requeue then
         local ids = {}
         for j = 1, #entries, 3 do ids[#ids + 1] = entries[j] end
+        for _, id in ipairs(lost or {}) do ids[#ids + 1] = id end
         in_pieces(ids, 'SADD', todo_key(dimension, tag))
     end
 end
@@ -168,7 +186,9 @@ for i = 1, #deltas, 3 do
         for j = 1, #entries, 3 do late_views = late_views + entries[j + 1] end
     end
     for _, window in ipairs(planned.windows) do
-        if window.alive then
+        if window.merging then
+            -- Its parts hold the event, and ask for the record again.
+        elseif window.alive then
             land(window, dimension, entries)
         elseif window.number == 2 then
             for j = 1, #entries, 3 do
@@ -211,9 +231,10 @@ local function upgrade(key, json)
     end
 end
 local documents = cmsgpack.unpack(ARGV[11])
-for i = 1, #documents, 5 do
+local function document(i)
     local dimension, id, visited, json = documents[i], documents[i + 1], documents[i + 2], documents[i + 3]
     local made = false
+    if most > 0 and not keep_record(most, tiers, dimension, tag, id, now, heavy[dimension .. id]) then return end
     if json then
         made = attempt('JSON.SET', document_key(dimension, tag, id), '$', json, 'NX')
         if made and documents[i + 4] then
@@ -226,11 +247,15 @@ for i = 1, #documents, 5 do
         attempt('ZADD', visits, 'GT', text(visited), dimension .. id)
     end
 end
+for i = 1, #documents, 5 do document(i) end
 local children = cmsgpack.unpack(ARGV[12])
 for i = 1, #children, 3 do
     local key = 'SS:LATEST:' .. children[i + 1] .. ':{' .. tag .. '}' .. children[i] .. '::'
-    in_pieces(children[i + 2], 'ZADD', key, 'GT')
-    attempt('ZREMRANGEBYRANK', key, 0, -201)
+    -- A parent that has no document has no lists; of which dimension it is, the children do not say.
+    if most == 0 or is_kept('W', tag, children[i]) or is_kept('S', tag, children[i]) then
+        in_pieces(children[i + 2], 'ZADD', key, 'GT')
+        attempt('ZREMRANGEBYRANK', key, 0, -201)
+    end
 end
 
 -- Visits that wait are written in the next minute of the clock, a few ms' worth at a call.
@@ -264,6 +289,7 @@ end
 -- Series of windows that were sealed before these events came: whole figures while the window is kept,
 -- and a correction of the pageviews after that.
 local function correct(window, dimension, id, record)
+    if most > 0 and not is_kept(dimension, tag, id) then return end
     if not window.alive then
         sample(series, window.tier, dimension, tag, id, 'PG', window.start, record.views, 'SUM')
         return

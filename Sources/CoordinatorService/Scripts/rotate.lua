@@ -5,6 +5,7 @@
 -- ARGV  1 tag · 2 token · 3 settings stamp · 4 ladder · 5 series {retention ms, chunk bytes} · 6 grace, ms
 --       7 sources that rotation waits for {source, …} · 8 effort: how many records to merge at most
 --       9 tiers that are paused {name, …}: no window of theirs is sealed
+--      10 how many records a bounded window counts, 0 = all
 -- Reply {'FENCED', token held} · {'SETTINGS', stamp held}
 --       {'DONE' | 'OPEN' | 'IDLE', tier number, window, records merged, faults, last fault, next due ms,
 --        {sealed to, done to, …} by tier}
@@ -33,6 +34,7 @@ if held[1] ~= ARGV[3] then return {'SETTINGS', held[1] or ''} end
 local series = cmsgpack.unpack(ARGV[5])
 series = {retention = series[1], chunk = series[2]}
 local grace = tonumber(ARGV[6])
+local most = tonumber(ARGV[10])
 local floor = tonumber(held[4] or 0)
 local sealed, done = {}, {}
 for number = 2, #tiers do
@@ -164,8 +166,8 @@ end
 -- The children's scores of some records: sums, and the keys and expiries of the devices that are there.
 local function gather(number, children, dimension, ids)
     local below = tiers[number - 1]
-    local sums, keys, ends = {}, {}, {}
-    for i = 1, #ids do sums[i], keys[i], ends[i] = 0, {}, {} end
+    local sums, keys, ends, spread = {}, {}, {}, {}
+    for i = 1, #ids do sums[i], keys[i], ends[i], spread[i] = 0, {}, {}, 0 end
     local head = devices_head(below, dimension, tag)
     for _, child in ipairs(children) do
         local tail = devices_tail(child)
@@ -179,13 +181,33 @@ local function gather(number, children, dimension, ids)
                 ends[i][#own] = expires
             end
         end
+        if most > 0 then add_bounds(below, dimension, tag, child, ids, scores, sums, spread) end
     end
-    return sums, keys, ends
+    return sums, keys, ends, spread
+end
+
+-- How much a counter of a bounded window may be too much, for some that were made of their parts; and
+-- none for those whose parts lost theirs meanwhile.
+local function mark(tier, dimension, first, ids, keys, spread)
+    local bounds = bounds_key(tier, dimension, tag, first)
+    for i, id in ipairs(ids) do
+        if #keys[i] > 0 and spread[i] > 0 then
+            redis.call('HSET', bounds, id, text(spread[i]))
+        else
+            redis.call('HDEL', bounds, id)
+        end
+        if #keys[i] == 0 then
+            redis.call('ZREM', pageviews_key(tier, dimension, tag, first), id)
+            redis.call('UNLINK', devices_head(tier, dimension, tag) .. id .. devices_tail(first))
+        end
+    end
 end
 
 local function merge(number, start, children, dimension, ids)
     local tier, first = tiers[number], text(start)
-    local sums, keys, ends = gather(number, children, dimension, ids)
+    local sums, keys, ends, spread = gather(number, children, dimension, ids)
+    if most > 0 then mark(tier, dimension, first, ids, keys, spread) end
+    local having = having_series(most, dimension, tag, ids)
     local scores = {}
     for i = 1, #ids do
         if #keys[i] > 0 then
@@ -202,9 +224,9 @@ local function merge(number, start, children, dimension, ids)
         if #keys[i] > 0 then
             local target = head .. ids[i] .. tail
             local devices = merge_devices(target, keys[i], sums[i])
-            if number == 2 then samples[#samples + 1] = {ids[i], 'PG', text(sums[i])} end
+            if number == 2 and having[ids[i]] then samples[#samples + 1] = {ids[i], 'PG', text(sums[i])} end
             if devices then
-                samples[#samples + 1] = {ids[i], 'UD', devices}
+                if having[ids[i]] then samples[#samples + 1] = {ids[i], 'UD', devices} end
                 if top_ends then redis.call('PEXPIREAT', target, top_ends) end
             end
             for j, key in ipairs(keys[i]) do redis.call('PEXPIREAT', key, ends[i][j]) end
@@ -219,7 +241,16 @@ local function close(number, start, children)
         redis.call('ZADD', expiry, ends, of .. ':' .. first)
         for _, dimension in ipairs(dimensions) do
             redis.call('PEXPIREAT', pageviews_key(tiers[of], dimension, tag, first), ends)
+            if most > 0 then
+                redis.call('PEXPIREAT', bounds_key(tiers[of], dimension, tag, first), ends)
+                redis.call('PEXPIREAT', sketch_key(tiers[of], dimension, tag, first), ends)
+            end
         end
+    end
+    for _, dimension in ipairs(most > 0 and dimensions or {}) do
+        local lost = settle_bounded(most, tiers[number], tiers[number - 1], dimension, tag, text(start), children)
+        local head, tail = devices_head(tiers[number], dimension, tag), devices_tail(text(start))
+        for _, id in ipairs(lost) do redis.call('UNLINK', head .. id .. tail) end
     end
     for _, child in ipairs(children) do expire(number - 1, child) end
     if number == #tiers then expire(number, text(start)) end

@@ -120,6 +120,11 @@ struct RedisKeysTests {
         #expect(
             RedisKeys.series(tier, .section, "a7", id, .uniqueDevices)
                 == "TS:5MINUTES:S:{a7}\(hex)::UD")
+        #expect(
+            RedisKeys.bounds(tier, .podcast, "a7", start) == "H:5MINUTES:PC:{a7}:1721856300000:PG")
+        #expect(
+            RedisKeys.sketch(tier, .page, "a7", start) == "CMS:5MINUTES:P:{a7}:1721856300000:PG")
+        #expect(RedisKeys.kept(.audio, "a7") == "SS:KEPT:A:{a7}::")
         #expect(RedisKeys.document(.website, "a7", id) == "J::W:{a7}\(hex)::")
         #expect(RedisKeys.enrichment("a7") == "ST:ENRICH:P:{a7}::")
         #expect(RedisKeys.enrichmentDead("a7") == "ST:ENRICHDEAD:P:{a7}::")
@@ -140,7 +145,8 @@ struct RedisKeysTests {
             RedisKeys.enrichmentSchedule("a7"), RedisKeys.enrichmentTries("a7"),
             RedisKeys.enrichmentCounts("a7"), RedisKeys.enrichmentDead("a7"),
             RedisKeys.deadLetters("a7"), RedisKeys.importSource("a7", id),
-            RedisKeys.sourceState("a7", id),
+            RedisKeys.sourceState("a7", id), RedisKeys.bounds(tier, .page, "a7", 0),
+            RedisKeys.sketch(tier, .page, "a7", 0), RedisKeys.kept(.page, "a7"),
         ]
         for text in ofTag {
             #expect(try #require(RedisKey(parsing: text)).slot == HashSlot(key: "a7"), "\(text)")

@@ -31,6 +31,22 @@ struct DeploymentSettingsTests {
         #expect(try valid.validated() == valid)
     }
 
+    @Test("exact settings are what they were before there were others; bounded ones differ")
+    func heaviest() throws {
+        let exact = settings { _ in }
+        let bounded = settings { $0.heaviest = 256 }
+        #expect(!exact.canonicalText.contains("heaviest"))
+        #expect(bounded.canonicalText != exact.canonicalText)
+        #expect(
+            bounded.differences(from: exact)
+                == ["pageviews is sketch of the heaviest 256 here and exact in the deployment"])
+        // What an older version wrote.
+        let text = String(decoding: try JSONEncoder().encode(exact), as: UTF8.self)
+        #expect(!text.contains("heaviest"))
+        let read = try JSONDecoder().decode(DeploymentSettings.self, from: Data(text.utf8))
+        #expect(read == exact && read.heaviest == nil)
+    }
+
     private static let refusals: [(@Sendable (inout DeploymentSettings) -> Void, SettingsError)] = [
         ({ $0.schema = 2 }, .schema(2)), ({ $0.shards = 65 }, .shardCount(65)),
         ({ $0.tiers = "1m" }, .tierCount(1)),
@@ -43,6 +59,8 @@ struct DeploymentSettingsTests {
             .spanOutOfRange(
                 setting: "outage allowance", milliseconds: .max, limitMilliseconds: 2_592_000_000)
         ),
+        ({ $0.heaviest = 15 }, .heaviest(15, fewest: 16, most: 400)),
+        ({ $0.heaviest = 401 }, .heaviest(401, fewest: 16, most: 400)),
         ({ $0.sites.hosts["WWW.X.de"] = "X" }, .siteHost("WWW.X.de")),
         ({ $0.sites.hosts["x.de:8080"] = "X" }, .siteHost("x.de:8080")),
         ({ $0.sites.hosts["x.de:80"] = "X" }, .siteHost("x.de:80")),

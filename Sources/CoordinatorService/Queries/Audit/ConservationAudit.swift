@@ -114,20 +114,13 @@ import RedisClient
         let replies = await gather(shards.count, limit: Figures.concurrency) {
             place -> Result<[Int64], ServiceError> in
             let client = ShardClient(deployment, shards[place])
-            let commands = names.flatMap { name in
-                Dimension.counted.map {
-                    let tier = deployment.ladder.tiers[name.tier]
-                    return RedisCommand(
-                        "ZRANGE", .init(RedisKeys.pageviews(tier, $0, client.tag, name.start)), "0",
-                        "-1",
-                        "WITHSCORES", isRepeatable: true)
-                }
-            }
+            let windows = names.map { (tier: deployment.ladder.tiers[$0.tier], start: $0.start) }
             do throws(ServiceError) {
-                return .success(
-                    try await client.pipeline(commands).map { reply in
-                        reply.records.reduce(0) { $0 &+ $1.views }
-                    })
+                var columns: [[Int64]] = []
+                for dimension in Dimension.counted {
+                    columns.append(try await client.sums(dimension, windows))
+                }
+                return .success(names.indices.flatMap { place in columns.map { $0[place] } })
             } catch {
                 return .failure(error)
             }
