@@ -95,9 +95,13 @@ class PauseOwner(_NodeFault):
     def inject(self):
         self.hit(follower(self))
         self.node.pause()
-        self.effect = "%s stopped for %.1f s" % (self.node.name, self.hold_seconds)
 
     def heal(self):
+        # As others see it: it was given up while it slept.
+        status = self.stage.program.ask("status") or {}
+        states = {row["node"].split("/")[0]: row["state"] for row in status.get("nodes", ())}
+        if states.get(self.node.name) == "lost" or len(self.stage.nodes) == 1:
+            self.effect = "%s stopped for %.1f s, and lost" % (self.node.name, self.hold_seconds)
         self.node.resume()
 
 
@@ -113,7 +117,8 @@ class EndLeader(_NodeFault):
 
     def heal(self):
         code = self.node.wait_for_end()
-        self.effect = "%s ended with %s" % (self.node.name, code)
+        if code == 0:
+            self.effect = "%s ended with 0" % self.node.name
         self.node.start()
 
 
@@ -130,7 +135,8 @@ class RollingRestart(Fault):
             codes.append(node.wait_for_end())
             node.start()
             self.stage.wait_for_leader()
-        self.effect = "exit codes %s" % codes
+        if all(code == 0 for code in codes):
+            self.effect = "exit codes %s" % codes
 
     def heal(self):
         pass

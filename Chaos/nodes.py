@@ -40,8 +40,6 @@ class Program:
             if not name.startswith(("COORDINATOR_", "REDIS", "LD_PRELOAD", "CHAOS_"))}
         self.environment["COORDINATOR_REDIS_URL"] = ",".join(
             "redis://%s:%d" % seed for seed in seeds)
-        help_text = self.run("help").stdout
-        self.has_history = re.search(r"^ +history\b", help_text, re.M) is not None
         run_text = self.run("help", "run").stdout
         self.has_http = "--http" in run_text
         # A program without it has one node that works and others that stand by.

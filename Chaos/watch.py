@@ -56,7 +56,6 @@ class Watch(threading.Thread):
         self.program, self.nodes = program, nodes
         self.shares_work = program.shares_work
         self.looks = []
-        self.history = {}
         self.stopping = threading.Event()
 
     def look(self):
@@ -78,9 +77,6 @@ class Watch(threading.Thread):
     def stop(self):
         self.stopping.set()
         self.join(STOP_SECONDS)
-        if self.program.has_history:
-            for row in self.program.ask("history") or ():
-                self.history[str(row)] = row
 
     def save(self, path):
         """Every look, a line each: what was known at a moment that somebody asks about later."""

@@ -146,6 +146,10 @@ enum ProgramModel {
                     environment: ["COORDINATOR_DRAIN_TIMEOUT"],
                     help: "how long a node that stops waits for others to take its shards"),
                 Option(
+                    "weight", .value(.count(1...1_000)), valueName: "N", default: "1",
+                    environment: ["COORDINATOR_WEIGHT"],
+                    help: "its share of the shards beside others: 2 owns twice as many"),
+                Option(
                     "log-level", .value(.choice(["debug", "info", "warning", "error"])),
                     valueName: "LEVEL", default: "info", environment: ["COORDINATOR_LOG_LEVEL"],
                     help: "the least important lines to log"),

@@ -203,6 +203,58 @@ extension ServerSuites {
             try await node.terminate()
         }
 
+        @Test("a lease without end, and one that is none, end like any other")
+        func wildLease() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([])
+            let node = try Self.node(stage, "one")
+            try await Self.settled(stage, 1)
+            for value in ["not a lease", ""] {
+                let terms = Self.count("event=elected", in: node.child.errors)
+                _ = try stage.cluster.wire(of: RedisKeys.lease).call(
+                    "SET", RedisKeys.lease, value)
+                try await eventually("another term", within: Self.limit) {
+                    Self.count("event=elected", in: node.child.errors) > terms
+                }
+            }
+            try await node.terminate()
+        }
+
+        @Test("records of nodes and sources that no version wrote end nobody")
+        func wildRecords() async throws {
+            let stage = try await Stage.fresh()
+            try await stage.initialise([])
+            let node = try Self.node(stage, "one")
+            try await Self.settled(stage, 1)
+            let wire = try stage.cluster.wire(of: RedisKeys.nodes)
+            func record(_ shards: String) -> String {
+                #"{"node":"x/000000aa","host":"h","version":"9","role":"follower","shards":"#
+                    + shards + "}"
+            }
+            let most = String(Int64.max)
+            for (header, statement) in [
+                ("\(Int64.min) 1 ff 0", record("0")), ("\(most) 1 ff 0", record("0")),
+                ("1 \(most) ff 0", record("0")), ("1 1 ff 0", record("0")), ("", ""),
+                ("1 1 ff 0", record(most)),
+            ] {
+                // Under another name, too: two records of one node.
+                try Self.record(wire, "x", header, statement)
+                try Self.record(wire, "y", header, statement)
+                try await ContinuousClock().sleep(for: .milliseconds(400))
+                _ = try await stage.must(["nodes"])
+                _ = try await stage.must(["rebalance", "--dry-run"])
+            }
+            let source = #"{"key":"ST:NEW::::","kind":"from a newer version"}"#
+            _ = try wire.call("HSET", RedisKeys.sources, "ST:NEW::::", source)
+            try await eventually("it says so", within: Self.limit) {
+                node.child.errors.contains("record of source ST:NEW:::: cannot be read")
+            }
+            let status = try await stage.must(["status", "-o", "json"]).output
+            #expect(status.contains("source ST:NEW:::: is of a version"))
+            #expect(node.child.code == nil)
+            try await node.terminate()
+        }
+
         private static func record(
             _ wire: RedisWire, _ name: String, _ header: String, _ statement: String
         ) throws {
@@ -212,14 +264,15 @@ extension ServerSuites {
         @Test("a paused owner that wakes after it was replaced changes nothing and steps back")
         func paused() async throws {
             let stage = try await Stage.fresh()
-            try await stage.initialise([
-                "--tiers", "1s,5s/1h,10s/2h", "--grace", "1s", "--start", "now",
-            ])
+            try await stage.initialise(["--start", "oldest", "--grace", "1s"])
             let nodes = try Self.start(stage, "a", "b")
             let first = try await Self.settled(stage, 2)
             let before = try #require(first.leader)
             let name = String(before.node.prefix { $0 != "/" })
             let leader = try #require(nodes[name])
+            // Counted and rotated by both while one of them sleeps and wakes.
+            let file = try Traffic.file(Traffic.lines(Traffic.options(4_000)))
+            let load = try stage.start(["import", "-q", file])
             leader.child.send(SIGSTOP)
             let during = try await Self.settled(stage, 1)
             #expect(during.leader?.node != before.node)
@@ -228,6 +281,9 @@ extension ServerSuites {
                 leader.child.errors.contains("event=stepped-down")
             }
             try await Self.settled(stage, 2)
+            #expect(try await load.finish().code == 0)
+            try await stage.wait()
+            try await stage.expectTruth([file])
             try await stage.expectSound()
             for node in nodes.values { try await node.terminate() }
         }

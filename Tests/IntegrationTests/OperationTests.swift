@@ -77,7 +77,7 @@ extension ServerSuites {
                 try await read("history -n 1000", as: [Entry].self).filter { $0.kind == "order" }
             }
 
-            /// Runs a line that has to change something, then again, which must not.
+            /// Runs a line that has to change something: rehearsed, refused without a yes, done.
             func ask(_ line: String) async throws {
                 let words = line.split(separator: " ").map(String.init)
                 let before = try await orders().count
@@ -91,6 +91,7 @@ extension ServerSuites {
                 #expect(try await orders().count == before + 1, "\(line)")
             }
 
+            /// Runs a line that must change nothing any more.
             func again(_ line: String) async throws {
                 let words = line.split(separator: " ").map(String.init)
                 let before = try await orders().count

@@ -30,7 +30,6 @@ struct Schedule {
     let hop: Int64
     /// How much the replica lags: percent of writes before which it has caught up.
     let caughtUp: Int
-    let hasWork: Bool
     /// The length of a base window, µs.
     let window: Int64
 
@@ -57,7 +56,6 @@ struct Schedule {
         twice = random.chance(50) ? random.below(10) : 0
         hop = Int64(100 + random.below(5_000))
         caughtUp = [50, 80, 95][random.below(3)]
-        hasWork = true
         window = lease * 250
     }
 }

@@ -24,7 +24,6 @@ final class SimulatedNode {
     /// By shard: the token it works with.
     var working: [FencingToken?]
     var isRotating: [Bool]
-    /// What became of its last renewal: faults of Redis by then.
     var reader: SourceReading
     var term: FencingToken?
 

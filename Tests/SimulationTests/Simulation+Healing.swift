@@ -102,7 +102,6 @@ extension Simulation {
 
     /// What shards have not counted or merged yet, but could have.
     private func undone() -> String? {
-        guard schedule.hasWork else { return nil }
         if now < mayAppendUntil { return "events still come" }
         guard let source = servers[groups[sourceGroup].master].memory.source else { return nil }
         let newest = source.entries.last?.id ?? 0

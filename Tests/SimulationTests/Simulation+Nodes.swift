@@ -56,7 +56,9 @@ extension Simulation {
             note("\(node.caller.id) gives \(token.short) back: \(reason)")
             send(node, RequestID(rawValue: 0), .release(token))
         case .sendHeartbeat(let request, let heartbeat):
-            send(node, request, .beat(heartbeat, joinedAt: node.joinedAt))
+            send(
+                node, request, .beat(heartbeat, joinedAt: node.joinedAt),
+                limit: schedule.timing.heartbeatTimeout.wholeMilliseconds * 1_000)
         case .readTokens(let request, let shards): send(node, request, .tokens(shards))
         case .publishMap(let request, let draft, let term, let above, let reason):
             note("\(node.caller.id) publishes: \(reason)")
@@ -88,7 +90,6 @@ extension Simulation {
         note("\(node.caller.id) works on shard \(shard) with \(token.short)")
         node.working[shard] = token
         checkWorker(node, shard, token)
-        guard schedule.hasWork else { return }
         queue.push(.rotate(Int32(node.caller.number), Int8(shard)), at: now + 1)
         if shard == 0, node.reader.phase == .off {
             node.reader.phase = .resting

@@ -80,7 +80,8 @@ extension Simulation {
             servers[server].memory.control?.orders.stepDown = term
         default:
             note("balance at once")
-            servers[server].memory.control?.orders.rebalance = "\(now)"
+            servers[server].memory.control?.orders.rebalance =
+                serverTime(server).milliseconds
         }
         wakeAll()
     }

@@ -76,7 +76,7 @@ final class Simulation {
         mayAppendUntil = min(
             schedule.troubleUntil + schedule.lease,
             schedule.window * Int64(SimulatedLadder.baseCount - 1))
-        if schedule.hasWork { queue.push(.append, at: schedule.lease / 2) }
+        queue.push(.append, at: schedule.lease / 2)
     }
 
     /// Runs to the end; returns the first rule that was broken.

@@ -13,6 +13,7 @@ import Terminal
             name: try nodeName(arguments.text("node-name") ?? hostName()), host: hostName(),
             timing: try timing(context))
         options.enrichment = try EnrichmentArguments.read(context)
+        options.weight = Int(arguments.requiredInteger("weight"))
         if arguments.flag("init") {
             options.settings = try SettingsArguments.read(context)
             options.sources = try SettingsArguments.sources(context)
@@ -26,8 +27,12 @@ import Terminal
         let clients = Node.Clients(try context.checkedConfiguration())
         clients.observe { log.event(.info, "redis", [("what", "\($0)")]) }
         let node = Node(clients, options, log: log)
-        let signals = watch(node, log)
+        let manager = ServiceManager { getenv($0).map { String(cString: $0) } }
+        defer { manager?.end() }
+        let signals = watch(node, log, manager)
         defer { for signal in signals { signal.close() } }
+        // Ready is who does its work or waits for Redis: a service manager must not wait for Redis.
+        manager?.ready()
         let reason: FinishReason?
         do throws(ServiceError) { reason = try await node.run() } catch {
             await clients.close()
@@ -57,13 +62,16 @@ import Terminal
     }
 
     /// The first signal ends the node in an orderly way, a second one at once.
-    private static func watch(_ node: Node, _ log: NodeLog) -> [SignalWatcher] {
+    private static func watch(
+        _ node: Node, _ log: NodeLog, _ manager: ServiceManager?
+    ) -> [SignalWatcher] {
         let state = SignalState()
         return [SignalWatcher.Signal.terminate, .interrupt].map { signal in
             SignalWatcher(signal) {
                 if state.isEnding { _exit(0) }
                 state.isEnding = true
                 log.event(.info, "stopping", [("reason", "signal")])
+                manager?.stopping()
                 node.stop()
             }
         }

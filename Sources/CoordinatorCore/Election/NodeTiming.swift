@@ -22,6 +22,12 @@ public struct NodeTiming: Hashable, Sendable {
     /// How long a node that was asked to stop waits for others to take its shards.
     public let drainTimeout: Duration
 
+    /// How long the answer to a heartbeat is waited for: the next one comes before the node is
+    /// lost. Below the least a busy machine would make failures of answers that are under way.
+    public var heartbeatTimeout: Duration {
+        min(.seconds(1), max(heartbeatInterval, .milliseconds(250)))
+    }
+
     /// What a leader stops before its lease ends: for clocks that do not run alike.
     public var leaseMargin: Duration { leaseDuration / 50 }
 

@@ -10,13 +10,15 @@ public struct Membership: Sendable {
         var lastSeen: MonotonicInstant
         var heldUntil: MonotonicInstant?
         var isLost = false
+        /// It was alive at some look of this leader.
+        var wasSeen = false
     }
 
     private let timing: NodeTiming
     private var members: [NodeID: Member] = [:]
     private var lastReadAt: MonotonicInstant?
-    /// Nodes that were found lost since this was last taken.
-    private var newlyLost: [NodeID] = []
+    /// Nodes that were found lost since this was last taken, and whether they were seen before.
+    private var newlyLost: [NodeID: Bool] = [:]
 
     /// A leader's view before its first look.
     public init(_ timing: NodeTiming) {
@@ -40,6 +42,7 @@ public struct Membership: Sendable {
         }
         lastReadAt = now
         judge(now)
+        for (id, member) in members where !member.isLost { members[id]?.wasSeen = true }
     }
 
     /// Marks as lost whoever has been silent for too long.
@@ -47,19 +50,26 @@ public struct Membership: Sendable {
         for (id, member) in members where !member.isLost {
             guard now - member.lastSeen >= timing.nodeTTL else { continue }
             members[id]?.isLost = true
-            newlyLost.append(id)
+            newlyLost[id] = member.wasSeen
         }
     }
 
     /// The nodes that were found lost since the last call.
-    public mutating func takeLost() -> [NodeID] {
-        defer { newlyLost = [] }
-        return newlyLost.sorted()
+    ///
+    /// One that was lost when this leader looked first is its loss only if it still owns something:
+    /// the leader before has written the others down.
+    public mutating func takeLost(owners: Set<NodeID>) -> [NodeID] {
+        defer { newlyLost = [:] }
+        return newlyLost.filter { $0.value || owners.contains($0.key) }.keys.sorted()
     }
 
-    /// Lets nodes that are held down have shards at once.
-    public mutating func endHoldDowns() {
-        for id in members.keys { members[id]?.heldUntil = nil }
+    /// Lets nodes that are held down have shards at once, if they were there when that was asked.
+    ///
+    /// - Parameter orderedAt: Server time, ms.
+    public mutating func endHoldDowns(orderedAt: Int64) {
+        for (id, member) in members where member.report.joinedAt <= orderedAt {
+            members[id]?.heldUntil = nil
+        }
     }
 
     /// Whether a node is there, draining or not.

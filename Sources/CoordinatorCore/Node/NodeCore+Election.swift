@@ -32,6 +32,11 @@ extension NodeCore {
         case .candidate(let awaited):
             guard request == awaited else { return }
             guard let holder = answer.holder, holder.node == id else {
+                role = .follower(attemptAt: nil)
+                // Refused, and nobody is named: what is there is no lease, and ends like one.
+                guard answer.holder != nil else {
+                    return wait(max(answer.remaining, retryPause(after: 1)), now)
+                }
                 return follow(answer, now)
             }
             // An answer that took longer than the lease is none; the next attempt asks for more.
@@ -73,9 +78,13 @@ extension NodeCore {
             // The attempt cuts the key's life to one lease: only the fence decides.
             remaining = .zero
         }
+        wait(max(remaining, .milliseconds(1)), now)
+    }
+
+    private mutating func wait(_ span: Duration, _ now: MonotonicInstant) {
+        guard isTakingPart else { return }
         let jitter = Self.attemptSpread * Double.random(in: 0...1, using: &random)
-        let attemptAt = now + max(remaining, .milliseconds(1)) + jitter
-        role = .follower(attemptAt: max(attemptAt, abstention(now)))
+        role = .follower(attemptAt: max(now + span + jitter, abstention(now)))
     }
 
     /// Tries to get the lease at once, unless this node is to leave it to others.

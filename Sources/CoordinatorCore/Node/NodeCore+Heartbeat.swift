@@ -85,25 +85,25 @@ extension NodeCore {
                 leadership.mustPublish = true
             }
             leadership.hasLooked = true
+            if let rebalance = orders.rebalance, rebalance != leadership.rebalance {
+                leadership.rebalance = rebalance
+                leadership.membership.endHoldDowns(orderedAt: rebalance)
+            }
             role = .leader(leadership)
             govern(now)
         }
         if stopping != nil, let nodes = answer.nodes {
             let ttl = timing.nodeTTL.wholeMilliseconds
             stopping?.hasHeirs = nodes.contains {
-                $0.id != id && !$0.isDraining && answer.serverTime - $0.heartbeatAt < ttl
+                $0.id != id && !$0.isDraining && !orders.drained.contains($0.id.name)
+                    && answer.serverTime - $0.heartbeatAt < ttl
             }
         }
     }
 
     private mutating func takeOrders(_ orders: NodeOrders, _ now: MonotonicInstant) {
-        let before = self.orders
         self.orders = orders
-        guard case .leader(var leadership) = role else { return }
-        if orders.stepDown == leadership.token { return stepDown("asked to step down", now) }
-        if orders.rebalance != before.rebalance {
-            leadership.membership.endHoldDowns()
-            role = .leader(leadership)
-        }
+        guard case .leader(let leadership) = role else { return }
+        if orders.stepDown == leadership.token { stepDown("asked to step down", now) }
     }
 }

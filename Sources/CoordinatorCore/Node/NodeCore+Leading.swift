@@ -21,7 +21,8 @@ extension NodeCore {
         guard case .leader(var leadership) = role, leadership.hasTokens, leadership.hasLooked,
             leadership.publication == nil, stopping == nil
         else { return }
-        let lost = leadership.membership.takeLost()
+        let lost = leadership.membership.takeLost(
+            owners: Set((map?.owners ?? []).compactMap { $0 }))
         for node in lost { directives.append(.noteLost(node)) }
         defer { role = .leader(leadership) }
         for (shard, token) in leadership.membership.refused where shard.rawValue < shardCount {
@@ -83,7 +84,8 @@ extension NodeCore {
             leadership.publication = nil
             leadership.hasLooked = false
             role = .leader(leadership)
-            heartbeatSoon(now)
+            // A new one: the answer to one under way may be from before.
+            sendHeartbeat(now)
         } else {
             failElection(request, now)
         }

@@ -109,7 +109,7 @@ extension NodeCore {
     mutating func takeHandedOver(
         _ tokens: [ShardID: FencingToken], _ now: MonotonicInstant
     ) {
-        for (shard, token) in tokens {
+        for (shard, token) in tokens.sorted(by: { $0.key < $1.key }) {
             guard let shown = holdings[shard.rawValue].working, token > shown else { continue }
             end(shard, "handed over")
         }

@@ -236,6 +236,8 @@ extension NodeCore {
         /// The stored map went back: a failover lost a publication.
         var mustPublish = false
         var publication: (request: RequestID, draft: ShardMapDraft)?
+        /// The last order for balance that was carried out in this term.
+        var rebalance: Int64?
     }
 
     /// What the node has to do with one shard.

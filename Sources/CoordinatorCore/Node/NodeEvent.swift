@@ -15,8 +15,8 @@ public struct NodeOrders: Hashable, Sendable {
     public var drained: Set<String> = []
     /// The term that is to end.
     public var stepDown: FencingToken?
-    /// Changes each time somebody asks for balance at once.
-    public var rebalance: String?
+    /// When somebody asked for balance at once, the last time: server time, ms.
+    public var rebalance: Int64?
 
     /// No orders.
     public init() {}

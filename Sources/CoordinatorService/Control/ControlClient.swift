@@ -42,7 +42,9 @@ import RedisClient
 
     /// Gives it back, if it is still this holder's, and says so: others wait for that word.
     func release(_ token: FencingToken, reason: String) async throws(ServiceError) {
-        _ = try await lease("release", token.text, atMost: Self.timeout)
+        let answer = try await lease("release", token.text, atMost: Self.timeout)
+        // Another one leads already: its word came first.
+        if let holder = answer.holder, holder.token != token { return }
         _ = try await cluster.ask(
             [
                 "XADD", .init(RedisKeys.audit), "MAXLEN", "~", "10000", "*",
@@ -77,8 +79,10 @@ import RedisClient
     struct Beat {
         let answer: HeartbeatAnswer
         /// The sources, when they are others than at the last heartbeat.
-        let sources: [SourceRecord]?
+        let sources: SourceList?
         let nodes: NodeList
+        /// There is a map, of a version that this one cannot read.
+        let isMapUnreadable: Bool
         let pausedTiers: [String]
     }
 
@@ -102,12 +106,17 @@ import RedisClient
         joinedAt = joined
         let version = items[5].text.flatMap { FencingToken($0) }
         var map: ShardMap?
+        var isMapUnreadable = false
         if let version, let body = items[6].bytes, !body.isEmpty {
-            map = try ShardMapText.decode(body, version: version)
+            do throws(ServiceError) {
+                map = try ShardMapText.decode(body, version: version)
+            } catch {
+                isMapUnreadable = true
+            }
         }
-        var sources: [SourceRecord]?
+        var sources: SourceList?
         if let digest = items[7].text, digest != sourcesDigest {
-            sources = try SourceRegistry.records(items[8].items ?? [])
+            sources = SourceList(items[8].items ?? [])
             sourcesDigest = digest
         }
         let nodes = NodeList(items[10].items ?? [])
@@ -120,7 +129,8 @@ import RedisClient
                     mapVersion: version, map: map,
                     nodes: heartbeat.wantsNodes ? nodes.records.map(\.report) : nil,
                     orders: orders.ofNodes),
-                sources: sources, nodes: nodes, pausedTiers: orders.pausedTiers))
+                sources: sources, nodes: nodes, isMapUnreadable: isMapUnreadable,
+                pausedTiers: orders.pausedTiers))
     }
 
     /// Takes the node off the list.
@@ -148,7 +158,7 @@ import RedisClient
                 .init(joinedAt.map(String.init) ?? ""), .init(text), wantsNodes ? "1" : "",
                 .init(map?.text ?? ""), .init(sourcesDigest),
                 .init(timing.nodeTTL.wholeMilliseconds),
-            ], timeout: Self.timeout)
+            ], timeout: timing.heartbeatTimeout)
     }
 
     // MARK: Leading
@@ -184,7 +194,7 @@ import RedisClient
 
         var entries: [Entry] = []
         var runs: [(tier: Tier, progress: NodeRecord.Progress)] = []
-        var forgotten: [NodeRecord] = []
+        var forgotten: [NodeRecord.Header] = []
 
         var isEmpty: Bool { entries.isEmpty && runs.isEmpty && forgotten.isEmpty }
     }
@@ -208,7 +218,7 @@ import RedisClient
         var forgotten = MessagePackWriter()
         forgotten.array(notes.forgotten.count * 2)
         for record in notes.forgotten {
-            forgotten.text(record.id.name)
+            forgotten.text(record.name)
             forgotten.text(record.nonce)
         }
         _ = try await run(

@@ -109,10 +109,7 @@ extension Deployment {
     /// The entries since the last call; none when nothing happened for some seconds.
     func next() async throws(ServiceError) -> [HistoryEntry] {
         guard let from = last else {
-            let newest = try await cluster.ask(
-                ["XREVRANGE", .init(RedisKeys.audit), "+", "-", "COUNT", "1"],
-                slot: Deployment.controlSlot)
-            last = newest.items?.first?.items?.first?.text ?? "0-0"
+            last = try await newest()
             return []
         }
         let reply = try await cluster.ask(
@@ -121,7 +118,16 @@ extension Deployment {
                 .init(RedisKeys.audit), .init(from),
             ], slot: Deployment.controlSlot, timeout: Self.block + Self.slack)
         let entries = reply.items?.first?.items?.last?.items ?? []
-        last = entries.last?.items?.first?.text ?? from
+        // Nothing for a while: a failover may have made the stream shorter than what was read.
+        last = entries.isEmpty ? try await newest() : entries.last?.items?.first?.text ?? from
         return entries.compactMap(HistoryEntry.init)
+    }
+
+    /// The id of the last entry there is.
+    private func newest() async throws(ServiceError) -> String {
+        let newest = try await cluster.ask(
+            ["XREVRANGE", .init(RedisKeys.audit), "+", "-", "COUNT", "1"],
+            slot: Deployment.controlSlot)
+        return newest.items?.first?.items?.first?.text ?? "0-0"
     }
 }

@@ -72,25 +72,52 @@ public struct NodeRecord: Sendable {
         now - heartbeatAt > timeToLiveMilliseconds ? .lost : isDraining ? .draining : .ready
     }
 
-    init(_ value: [UInt8]) throws(ServiceError) {
-        let parts = value.split(separator: UInt8(ascii: " "), maxSplits: 4)
-        guard parts.count == 5,
-            let heartbeatAt = Int64(String(decoding: parts[0], as: UTF8.self)),
-            let joinedAt = Int64(String(decoding: parts[1], as: UTF8.self))
-        else { throw .unreadable(key: RedisKeys.nodes, detail: "a record without its times") }
+    /// What the server wrote down, whatever the node says of itself.
+    struct Header: Sendable {
+        /// The field: the node's name.
+        let name: String
+        let heartbeatAt: Int64
+        let joinedAt: Int64
+        let nonce: String
+        let followsLoss: Bool
+
+        /// Nil when the text is not of this form.
+        init?(_ name: String, _ parts: [ArraySlice<UInt8>]) {
+            guard parts.count == 5, let heartbeatAt = Self.time(parts[0]),
+                let joinedAt = Self.time(parts[1])
+            else { return nil }
+            self.name = name
+            self.heartbeatAt = heartbeatAt
+            self.joinedAt = joinedAt
+            nonce = String(decoding: parts[2], as: UTF8.self)
+            followsLoss = parts[3].elementsEqual("1".utf8)
+        }
+
+        /// Within some thousand years of 1970: differences are far from overflow.
+        private static func time(_ text: ArraySlice<UInt8>) -> Int64? {
+            Int64(String(decoding: text, as: UTF8.self)).flatMap {
+                (0...Self.latest).contains($0) ? $0 : nil
+            }
+        }
+
+        private static let latest: Int64 = 1 << 48
+    }
+
+    /// Nil when this version does not understand what the node says of itself.
+    init?(_ header: Header, _ text: ArraySlice<UInt8>) {
         do {
-            statement = try JSONDecoder().decode(Statement.self, from: Data(parts[4]))
+            statement = try JSONDecoder().decode(Statement.self, from: Data(text))
         } catch {
-            throw .unreadable(key: RedisKeys.nodes, detail: "\(error)")
+            return nil
         }
-        guard let id = NodeID(statement.node) else {
-            throw .unreadable(key: RedisKeys.nodes, detail: "\(statement.node) is no node's id")
-        }
+        guard let id = NodeID(statement.node), id.name == header.name,
+            (0...HashSlot.count).contains(statement.shards)
+        else { return nil }
         self.id = id
-        self.heartbeatAt = heartbeatAt
-        self.joinedAt = joinedAt
-        nonce = String(decoding: parts[2], as: UTF8.self)
-        followsLoss = parts[3].elementsEqual("1".utf8)
+        heartbeatAt = header.heartbeatAt
+        joinedAt = header.joinedAt
+        nonce = header.nonce
+        followsLoss = header.followsLoss
     }
 
     /// What a leader decides by.
@@ -118,18 +145,27 @@ struct NodeList: Sendable {
     /// others from working.
     let unreadable: [String]
 
+    /// Of all records whose times can be read.
+    let headers: [NodeRecord.Header]
+
     /// Reads a reply of HGETALL.
     init(_ reply: [RedisValue]) {
         var records: [NodeRecord] = []
         var unreadable: [String] = []
+        var headers: [NodeRecord.Header] = []
         for index in stride(from: 1, to: reply.count, by: 2) {
-            do throws(ServiceError) {
-                records.append(try NodeRecord(reply[index].bytes ?? []))
-            } catch {
-                unreadable.append(reply[index - 1].text ?? "?")
+            let name = reply[index - 1].text ?? ""
+            let parts = (reply[index].bytes ?? []).split(separator: UInt8(ascii: " "), maxSplits: 4)
+            let header = NodeRecord.Header(name, parts)
+            if let header { headers.append(header) }
+            if let header, let record = NodeRecord(header, parts[4]) {
+                records.append(record)
+            } else {
+                unreadable.append(name)
             }
         }
         self.records = records.sorted { $0.id < $1.id }
         self.unreadable = unreadable.sorted()
+        self.headers = headers
     }
 }

@@ -27,7 +27,7 @@ public struct Orders: Sendable {
             } else if field == Self.stepDown {
                 ofNodes.stepDown = FencingToken(value)
             } else if field == Self.rebalance {
-                ofNodes.rebalance = value
+                ofNodes.rebalance = Int64(value)
             }
         }
         pausedTiers.sort()

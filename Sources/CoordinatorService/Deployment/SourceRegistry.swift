@@ -18,21 +18,7 @@ public import RedisClient
     public func all() async throws(ServiceError) -> [SourceRecord] {
         let reply = try await cluster.ask(
             ["HGETALL", .init(RedisKeys.sources)], slot: Deployment.controlSlot)
-        return try Self.records(reply.items ?? [])
-    }
-
-    /// The records of a reply of HGETALL, by key.
-    static func records(_ items: [RedisValue]) throws(ServiceError) -> [SourceRecord] {
-        var records: [SourceRecord] = []
-        for index in stride(from: 1, to: items.count, by: 2) {
-            guard case .string(let bytes) = items[index] else { continue }
-            do {
-                records.append(try JSONDecoder().decode(SourceRecord.self, from: Data(bytes)))
-            } catch {
-                throw .unreadable(key: RedisKeys.sources, detail: "\(error)")
-            }
-        }
-        return records.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        return SourceList(reply.items ?? []).records
     }
 
     /// Adds a stream that trackers write to; one that is there stays as it is.
@@ -67,5 +53,30 @@ public import RedisClient
         do { return Array(try encoder.encode(record)) } catch {
             preconditionFailure("a source could not be encoded: \(error)")
         }
+    }
+}
+
+/// The sources as the control slot lists them.
+struct SourceList: Sendable {
+    /// By key.
+    let records: [SourceRecord]
+    /// Keys of those that a newer version wrote: they are left to it.
+    let unreadable: [String]
+
+    /// Reads a reply of HGETALL.
+    init(_ reply: [RedisValue]) {
+        var records: [SourceRecord] = []
+        var unreadable: [String] = []
+        for index in stride(from: 1, to: reply.count, by: 2) {
+            do {
+                records.append(
+                    try JSONDecoder().decode(
+                        SourceRecord.self, from: Data(reply[index].bytes ?? [])))
+            } catch {
+                unreadable.append(reply[index - 1].text ?? "")
+            }
+        }
+        self.records = records.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        self.unreadable = unreadable.sorted()
     }
 }

@@ -70,16 +70,18 @@ extension Node {
         let control = control
         spawn {
             do throws(ServiceError) {
-                self.tell(try await body(control))
+                let event = try await body(control)
+                self.log.settle("redis", "control")
+                self.tell(event)
             } catch {
-                self.takeFailure(error, of: request)
+                self.takeFailure(error, of: request, subject: "control")
             }
         }
     }
 
-    private func takeFailure(_ error: ServiceError, of request: RequestID) {
+    private func takeFailure(_ error: ServiceError, of request: RequestID, subject: String) {
         guard error.isPassing else { return fail(error) }
-        log.change("redis", "control", "\(error)")
+        log.change("redis", subject, error)
         tell(.requestFailed(request))
     }
 
@@ -103,12 +105,35 @@ extension Node {
             switch try await control.beat(heartbeat, statement) {
             case .superseded: return .superseded(request)
             case .answered(let beat):
+                self.note(beat)
                 self.workplace?.update(
                     sources: beat.sources, serverTime: beat.answer.serverTime,
                     pausedTiers: beat.pausedTiers)
                 if heartbeat.isLeader { self.lookAround(beat) }
                 return .heartbeatAnswered(request, beat.answer)
             }
+        }
+    }
+
+    /// What cannot be read here is of a newer version: it is left alone, and said once.
+    private func note(_ beat: ControlClient.Beat) {
+        for name in beat.nodes.unreadable {
+            log.change(
+                "nodes", name,
+                "the record of node \(name) cannot be read: it is of a version that this one does "
+                    + "not know, and gets no shards")
+        }
+        for key in beat.sources?.unreadable ?? [] {
+            log.change(
+                "sources", key,
+                "the record of source \(key) cannot be read: it is of a version that this one does "
+                    + "not know; it is not read here, and rotation waits for it")
+        }
+        if beat.isMapUnreadable {
+            log.change(
+                "map", "control",
+                "the shard map cannot be read: it is of a version that this one does not know; "
+                    + "the map before it is kept")
         }
     }
 
@@ -145,9 +170,10 @@ extension Node {
             var held: [ShardID: FencingToken] = [:]
             for (shard, token) in zip(wanted, tokens) {
                 switch token {
-                case .success(let token): held[shard] = token
-                case .failure(let error):
-                    self.log.change("redis", "shard \(shard)", "\(error)")
+                case .success(let token):
+                    held[shard] = token
+                    self.log.settle("redis", "shard \(shard)")
+                case .failure(let error): self.log.change("redis", "shard \(shard)", error)
                 }
             }
             self.tell(.tokensRead(request, held))
@@ -159,7 +185,9 @@ extension Node {
         let owner = id.text
         spawn {
             do throws(ServiceError) {
-                switch try await client.claim(token, owner: owner) {
+                let claim = try await client.claim(token, owner: owner)
+                self.log.settle("redis", "shard \(shard)")
+                switch claim {
                 case .held(let state):
                     self.states[shard] = state
                     self.tell(.shardClaimed(request))
@@ -167,7 +195,7 @@ extension Node {
                 case .refused(let other): self.tell(.claimRefused(request, by: other))
                 }
             } catch {
-                self.takeFailure(error, of: request)
+                self.takeFailure(error, of: request, subject: "shard \(shard)")
             }
         }
     }
@@ -217,16 +245,10 @@ extension Node {
         // A lost node is still listed, with the shards that others have now.
         let live = beat.nodes.records.filter { $0.state(now: now) != .lost }
         notes.runs = runs.changes(live, deployment.ladder, shardCount: shards.count)
-        notes.forgotten = beat.nodes.records.filter {
+        notes.forgotten = beat.nodes.headers.filter {
             now - $0.heartbeatAt > NodeRecord.forgottenAfterMilliseconds
         }
-        for name in beat.nodes.unreadable {
-            log.change(
-                "nodes", name,
-                "the record of node \(name) cannot be read: it is of a version that this one does "
-                    + "not know, and gets no shards")
-        }
-        for node in notes.forgotten { log.event(.info, "forgotten", [("lost", node.id.text)]) }
+        for node in notes.forgotten { log.event(.info, "forgotten", [("lost", node.name)]) }
         write(notes)
     }
 }

@@ -203,7 +203,10 @@ public import RedisClient
         var pause = Backoff()
         while outcome == nil, failure == nil {
             do throws(ServiceError) {
-                let entries = try await watch.next().filter { $0.subject != id.text }
+                // An order is for whom it names; what else this node did it knows.
+                let entries = try await watch.next().filter {
+                    $0.kind == .order || $0.subject != id.text
+                }
                 pause.reset()
                 if entries.contains(where: { $0.kind == .steppedDown }) {
                     tell(.leaseFreed)
@@ -269,7 +272,7 @@ extension FinishReason {
         switch self {
         case .stopped: "stopped in an orderly way"
         case .drainTimedOut:
-            "others did not take all shards in time: they are claimed when this node is missed"
+            "others did not take all shards in time: they get them now that this node has left"
         case .superseded:
             "a newer start of the same name took its place: give each node a name of its own"
         }

@@ -1,11 +1,12 @@
 import CoordinatorCore
 public import EventLoop
 import FoundationEssentials
+import RedisClient
 
 /// A node's log: one logfmt line for each transition, on stderr.
 ///
-/// A reason is written when it changes, not each time it is met: a master that is away for an hour
-/// is two lines.
+/// A reason is written when it changes, not each time it is met, and once more when it is over: a
+/// master that is away for an hour is two lines.
 ///
 /// - Thread: loop only.
 @LoopActor public final class NodeLog {
@@ -44,13 +45,35 @@ import FoundationEssentials
     }
 
     /// A line when the reason for `subject` is another than the last one.
-    func change(_ topic: String, _ subject: String, _ reason: String, level: Level = .warning) {
-        let key = "\(topic) \(subject)"
-        guard last[key] != reason else { return }
+    ///
+    /// - Parameter identity: what makes the reason another one, where its text says more.
+    func change(
+        _ topic: String, _ subject: String, _ reason: String, level: Level = .warning,
+        identity: String? = nil
+    ) {
+        let key = Self.key(topic, subject)
+        let identity = identity ?? reason
+        guard last[key] != identity else { return }
         if last.count >= Self.maximumTopics { last.removeAll() }
-        last[key] = reason
+        last[key] = identity
         event(level, topic, [("subject", subject), ("reason", reason)])
     }
+
+    /// The same for a failure.
+    func change(_ topic: String, _ subject: String, _ error: ServiceError) {
+        change(topic, subject, "\(error)", identity: error.identity)
+    }
+
+    /// A line when what was wrong with `subject` is over.
+    func settle(_ topic: String, _ subject: @autoclosure () -> String) {
+        // Asked after every success: as a rule there is nothing to forget.
+        guard !last.isEmpty else { return }
+        let subject = subject()
+        guard last.removeValue(forKey: Self.key(topic, subject)) != nil else { return }
+        event(.info, topic, [("subject", subject), ("reason", "over")])
+    }
+
+    private static func key(_ topic: String, _ subject: String) -> String { "\(topic) \(subject)" }
 
     /// Quoted where logfmt needs it; control and other unprintable characters as escapes.
     static func quoted(_ text: String) -> String {
@@ -76,6 +99,16 @@ import FoundationEssentials
     private static func now() -> String {
         let milliseconds = Int64(Date.now.timeIntervalSince1970 * 1_000)
         return Timestamp(milliseconds: milliseconds).iso8601
+    }
+}
+
+extension ServiceError {
+    /// What two failures have in common that are one in the log: how long each took is no matter.
+    fileprivate var identity: String {
+        guard case .redis(.outcomeUnknown(let operation, let endpoint, _)) = self else {
+            return "\(self)"
+        }
+        return "\(operation) \(endpoint) not answered"
     }
 }
 

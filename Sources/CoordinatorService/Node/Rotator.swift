@@ -10,9 +10,11 @@ import RedisClient
 @LoopActor final class Rotator {
     /// How often shards that may have work are asked.
     static let tick: Duration = .seconds(1)
-    /// Calls under way at once: enough to keep the masters busy, few enough to leave room for
+    /// Shards under way at once: enough to keep the masters busy, few enough to leave room for
     /// ingest.
     static let concurrency = 6
+    /// Of these, shards that failed last time: a silent master must not keep the others waiting.
+    static let failingConcurrency = 3
     /// A step keeps Redis busy for a few ms; records in it are adapted to the time it takes.
     private static let efforts = 16...256
     private static let aimed: Duration = .milliseconds(4)
@@ -23,6 +25,8 @@ import RedisClient
         /// The clock at which the shard may have work again, ms.
         var nextDue: Int64 = 0
         var effort = 64
+        /// Calls in a row that were not answered well.
+        var failures = 0
         /// By merged tier; empty before the first answer.
         var progress: [NodeRecord.Progress] = []
     }
@@ -32,13 +36,21 @@ import RedisClient
     private let log: NodeLog
     private let onFenced: @LoopActor (ShardID, FencingToken, FencingToken?) -> Void
     private var places: [Int: Place] = [:]
+    /// Shards under way, and whether each failed last time.
+    private var underWay: [Int: Bool] = [:]
     private var isStopping = false
     private let nap = LoopNap()
+    private var packedSources: [UInt8] = []
+    private var packedPaused = Rotator.packed([])
 
     /// Sources that rotation waits for; nil while none of them may be passed.
-    var waitsFor: [String]?
+    var waitsFor: [String]? {
+        didSet { if waitsFor != oldValue { packedSources = Self.packed(waitsFor ?? []) } }
+    }
     /// Tiers of which no window is sealed.
-    var pausedTiers: [String] = []
+    var pausedTiers: [String] = [] {
+        didSet { if pausedTiers != oldValue { packedPaused = Self.packed(pausedTiers) } }
+    }
     /// The server's clock less the monotonic one, ms.
     var clockOffset: Int64 = 0
     /// The end of the last window sealed of the first merged tier in any shard, ms.
@@ -75,10 +87,11 @@ import RedisClient
 
     func run() async {
         while !isStopping {
-            await round()
-            guard !isStopping else { return }
+            beginDue()
             await nap.sleep(Self.tick)
         }
+        // What is in flight ends, and wakes this.
+        while !underWay.isEmpty { await nap.sleep(Self.tick) }
     }
 
     /// How far the shards are in each merged tier; nil before every one of them has been asked.
@@ -93,17 +106,29 @@ import RedisClient
         }
     }
 
-    private func round() async {
-        guard let waitsFor else { return }
-        let now = Int64(loopNow().nanoseconds / 1_000_000) + clockOffset
-        let due = places.filter { $0.value.nextDue <= now }.map(\.key).sorted()
-        guard !due.isEmpty else { return }
-        let sources = Self.packed(waitsFor)
-        let paused = Self.packed(pausedTiers)
-        _ = await gather(due.count, limit: Self.concurrency) { [weak self] index in
-            await self?.rotate(due[index], sources, paused)
+    /// Begins with the shards that are due, as many as may be under way at once.
+    private func beginDue() {
+        guard !isStopping, waitsFor != nil else { return }
+        let now = clock
+        let due = places.filter { $0.value.nextDue <= now && underWay[$0.key] == nil }
+        for (shard, place) in due.sorted(by: {
+            ($0.value.failures, $0.key) < ($1.value.failures, $1.key)
+        }) {
+            let isFailing = place.failures > 0
+            guard underWay.count < Self.concurrency,
+                !isFailing || underWay.values.count(where: { $0 }) < Self.failingConcurrency
+            else { return }
+            underWay[shard] = isFailing
+            spawn {
+                await self.rotate(shard)
+                self.underWay[shard] = nil
+                if self.isStopping { self.nap.wake() } else { self.beginDue() }
+            }
         }
     }
+
+    /// The server's clock, ms, as far as it is known.
+    private var clock: Int64 { Int64(loopNow().nanoseconds / 1_000_000) + clockOffset }
 
     private static func packed(_ texts: [String]) -> [UInt8] {
         var writer = MessagePackWriter()
@@ -113,12 +138,16 @@ import RedisClient
     }
 
     /// Takes one shard as far as it goes.
-    private func rotate(_ shard: Int, _ sources: [UInt8], _ paused: [UInt8]) async {
-        while !isStopping, let place = places[shard] {
+    private func rotate(_ shard: Int) async {
+        while !isStopping, waitsFor != nil, let place = places[shard] {
             let began = loopNow()
             do throws(ServiceError) {
+                // Read at each step: a tier that is paused in the middle of a catch-up rests.
                 let reply = try await clients[shard].rotate(
-                    place.token, waitsFor: sources, effort: place.effort, paused: paused)
+                    place.token, waitsFor: packedSources, effort: place.effort,
+                    paused: packedPaused)
+                places[shard]?.failures = 0
+                log.settle("rotation", "shard \(shard)")
                 switch reply {
                 case .idle(let due, let progress):
                     note(progress, shard)
@@ -134,7 +163,11 @@ import RedisClient
                 adapt(shard, took: loopNow() - began)
             } catch {
                 // What the lost reply did is in the slot; the next step goes on from there.
-                log.change("rotation", "shard \(shard)", "\(error)")
+                log.change("rotation", "shard \(shard)", error)
+                let failures = place.failures + 1
+                places[shard]?.failures = failures
+                places[shard]?.nextDue =
+                    clock + Backoff.pause(after: failures).wholeMilliseconds
                 return
             }
         }

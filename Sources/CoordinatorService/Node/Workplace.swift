@@ -42,6 +42,8 @@ import RedisClient
 
     private var shards: Set<ShardID> = []
     private var sources: [SourceRecord] = []
+    /// Sources of a newer version: not read here, and not passed by rotation.
+    private var unreadable: [String] = []
     private var serverTime: Int64 = 0
     private var hasEvents = false
 
@@ -107,8 +109,11 @@ import RedisClient
     }
 
     /// Takes in what a heartbeat brought.
-    func update(sources: [SourceRecord]?, serverTime: Int64, pausedTiers: [String]) {
-        if let sources { self.sources = sources }
+    func update(sources: SourceList?, serverTime: Int64, pausedTiers: [String]) {
+        if let sources {
+            self.sources = sources.records
+            unreadable = sources.unreadable
+        }
         self.serverTime = serverTime
         rotator.clockOffset = serverTime - Int64(loopNow().nanoseconds / 1_000_000)
         rotator.pausedTiers = pausedTiers
@@ -144,7 +149,7 @@ import RedisClient
         let mayRotate = deployment.settings.start != .oldest || hasEvents
         rotator.waitsFor =
             mayRotate && !sources.isEmpty
-            ? sources.filter { $0.holdsRotation(now: serverTime) }.map(\.key) : nil
+            ? sources.filter { $0.holdsRotation(now: serverTime) }.map(\.key) + unreadable : nil
         for reader in readers.values { reader.noteSealed(to: rotator.sealedTo) }
     }
 

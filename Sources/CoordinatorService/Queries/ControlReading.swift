@@ -20,6 +20,8 @@ public struct ControlReading: Sendable {
     public let orders: Orders
     /// All sources, by key.
     public let sources: [SourceRecord]
+    /// Keys of sources whose record cannot be read: they are of another version.
+    public let unreadableSources: [String]
 
     /// How a node is; one that an operator took out drains like one that stops.
     public func state(of node: NodeRecord) -> NodeRecord.State {
@@ -38,8 +40,8 @@ public struct ControlReading: Sendable {
         return map?.count(of: node.id) ?? 0
     }
 
-    /// The nodes that are there and may lead.
-    public var live: [NodeRecord] { nodes.filter { $0.state(now: now) != .lost } }
+    /// The nodes that are there and may lead: who stops does not.
+    public var live: [NodeRecord] { nodes.filter { $0.state(now: now) == .ready } }
 }
 
 extension Deployment {
@@ -71,12 +73,13 @@ extension Deployment {
                 .protocolViolation(endpoint: RedisKeys.lease, reason: "seven replies expected"))
         }
         let nodes = NodeList(replies[2].items ?? [])
+        let sources = SourceList(replies[5].items ?? [])
         return ControlReading(
             now: try Self.milliseconds(replies[6]),
             leader: LeaderReport(replies[0], remaining: replies[1]),
             nodes: nodes.records, unreadableNodes: nodes.unreadable,
             map: try Self.map(replies[3]), orders: Orders(replies[4].items ?? []),
-            sources: try SourceRegistry.records(replies[5].items ?? []))
+            sources: sources.records, unreadableSources: sources.unreadable)
     }
 
     /// The map of a reply of HMGET version, body.

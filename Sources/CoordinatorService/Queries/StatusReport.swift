@@ -94,6 +94,9 @@ public struct StatusReport: Sendable {
         for name in control.unreadableNodes {
             reasons.append("node \(name) is of a version that cannot be read here")
         }
+        for key in control.unreadableSources {
+            reasons.append("source \(key) is of a version that cannot be read here")
+        }
         for tier in control.orders.pausedTiers {
             reasons.append("\(tier) is paused: `coordinator resume \(tier)`")
         }

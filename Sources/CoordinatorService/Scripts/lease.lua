@@ -15,9 +15,10 @@ if action == 'grant' then
         redis.call('SET', lease, value, 'PX', ttl)
         return {1, value, ttl}
     end
-    -- A life longer than a grant comes from a clock that was set back: nobody waits for that. A holder
-    -- that is there renews long before.
-    if redis.call('PTTL', lease) > ttl then redis.call('PEXPIRE', lease, ttl) end
+    -- A life longer than a grant comes from a clock that was set back, one without end from a hand:
+    -- nobody waits for that. A holder that is there renews long before.
+    local life = redis.call('PTTL', lease)
+    if life < 0 or life > ttl then redis.call('PEXPIRE', lease, ttl) end
 elseif mine then
     if action == 'renew' then
         redis.call('PEXPIRE', lease, ttl)

@@ -274,6 +274,41 @@ struct NodeCoreTests {
         #expect(bench.has { if case .requestLease = $0 { true } else { false } })
     }
 
+    @Test("an order for balance is carried out once a term, for who was there when it was given")
+    func rebalance() throws {
+        func member(_ joinedAt: Int64) throws -> Membership {
+            var membership = Membership(try NodeTiming(holdDown: .seconds(600)))
+            let back = NodeReport(
+                id: try #require(NodeID(Bench.other)), heartbeatAt: 100_000, joinedAt: joinedAt,
+                followsLoss: true)
+            let mine = try Bench().report(Bench.me)
+            membership.observe([mine, back], serverTime: 100_000, now: Bench.instant(0))
+            return membership
+        }
+        for (joinedAt, orderedAt, count) in [(90_000, 95_000, 2), (90_000, 80_000, 1)] {
+            var membership = try member(Int64(joinedAt))
+            #expect(membership.eligible(drained: [], now: Bench.instant(1)).count == 1)
+            membership.endHoldDowns(orderedAt: Int64(orderedAt))
+            #expect(membership.eligible(drained: [], now: Bench.instant(1)).count == count)
+        }
+    }
+
+    @Test("a lease that names nobody is asked for again after a pause, not at once")
+    func unreadableLease() throws {
+        var bench = try Bench()
+        bench.tell(.timePassed, at: 0)
+        let beat = try bench.heartbeatRequest()
+        bench.tell(.heartbeatAnswered(beat, try bench.answer(holder: nil, nodes: nil)), at: 1)
+        let nobody = LeaseAnswer(holder: nil, remaining: .milliseconds(2_000))
+        bench.tell(
+            .leaseAnswered(try bench.leaseRequest(), sentAt: Bench.instant(1), nobody), at: 2)
+        #expect(!bench.has { if case .requestLease = $0 { true } else { false } })
+        bench.tell(.timePassed, at: 1_900)
+        #expect(!bench.has { if case .requestLease = $0 { true } else { false } })
+        bench.tell(.timePassed, at: 2_100)
+        #expect(bench.has { if case .requestLease = $0 { true } else { false } })
+    }
+
     @Test("who was asked to step down waits, unless the next one steps down as well")
     func steppedDown() throws {
         var bench = try Bench()
