@@ -16,6 +16,8 @@ import Terminal
     private let errors = OutputWriter.standardError()
     private let errorTerminal: TerminalInfo
     private var cluster: RedisCluster?
+    /// The command showed itself again and again, as long as it was wanted.
+    var hasRefreshed = false
 
     init(_ arguments: ParsedArguments, _ environment: [String: String]) {
         self.arguments = arguments
@@ -34,7 +36,7 @@ import Terminal
         var code: ExitCode
         do throws(CommandError) {
             code = try await perform()
-            if let every = arguments.span("watch") {
+            if let every = arguments.span("watch"), !hasRefreshed {
                 while output.isUsable {
                     output.flush()
                     do { try await loopSleep(every) } catch { break }

@@ -10,11 +10,9 @@ enum ProgramModel {
         description:
             "One stream entry per page view becomes figures per website, section and page, "
             + "in windows of 1 minute to 3 hours.",
-        commands: deployment + observation + figures + checks + operations + other,
+        commands: deployment + observation + questions + figures + checks + operations + other,
         globalOptions: globals,
         epilogue: "Exit codes:\n" + ExitCode.helpTable)
-
-    private static let anyCount: ClosedRange<Int64> = 1...100_000
 
     // MARK: Options of several commands
 
@@ -56,9 +54,6 @@ enum ProgramModel {
     static let at = Option(
         "at", .value(.time), valueName: "TIME", default: "now",
         help: "as of this time: ISO-8601, ms since 1970, or a span back such as 2h")
-    static let last = Option(
-        "last", .value(.span), valueName: "SPAN", default: "30m",
-        help: "how far back: 30m, 1h, 24h, 7d")
     static let website = Option("website", .value(.text), valueName: "NAME", help: "a website")
     static let section = Option(
         "section", .value(.text), valueName: "NAME", help: "a section, such as actu/monde")
@@ -270,28 +265,6 @@ enum ProgramModel {
     ]
 
     private static let figures: [Command] = [
-        Command(
-            "top", summary: "the pages, sections, websites or items with most views or devices",
-            group: "Figures",
-            operands: [
-                Operand(
-                    "what",
-                    kind: .choice(
-                        ["pages", "sections", "websites"] + Dimension.played.compactMap(\.kind)),
-                    help: "what to list")
-            ],
-            options: [
-                website, section, last, at,
-                Option(
-                    "by", .value(.choice(["pageviews", "devices"])), valueName: "FIGURE",
-                    default: "pageviews", help: "the figure to sort by"),
-                Option(
-                    "number", short: "n", .value(.count(anyCount)), valueName: "N", default: "20",
-                    help: "how many rows"),
-            ]),
-        Command(
-            "report", summary: "pageviews or plays, and unique devices, of one record",
-            group: "Figures", options: [website, section, page, last, at] + items),
         Command(
             "series", summary: "one figure over time", group: "Figures",
             options: [

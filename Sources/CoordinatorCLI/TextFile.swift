@@ -5,6 +5,14 @@ import Terminal
 enum TextFile {
     /// Reads a whole file of at most `limit` bytes.
     static func read(_ path: String, limit: Int) throws(CommandError) -> String {
+        guard let text = String(validating: try bytes(path, limit: limit), as: UTF8.self) else {
+            throw CommandError(.configuration, "\(path) is not UTF-8 text")
+        }
+        return text
+    }
+
+    /// The same, whatever it holds.
+    static func bytes(_ path: String, limit: Int) throws(CommandError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path) }
         defer { close(descriptor) }
@@ -23,10 +31,7 @@ enum TextFile {
             throw CommandError(
                 .configuration, "\(path) is over \(limit) bytes: give the right file")
         }
-        guard let text = String(validating: bytes[..<length], as: UTF8.self) else {
-            throw CommandError(.configuration, "\(path) is not UTF-8 text")
-        }
-        return text
+        return Array(bytes[..<length])
     }
 
     private static func failure(_ path: String) -> CommandError {

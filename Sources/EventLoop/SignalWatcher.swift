@@ -14,12 +14,21 @@ public final class SignalWatcher {
         case interrupt
         /// Conventionally: read the configuration again, or dump the status.
         case hangUp
+        /// Ctrl-Z at a terminal: who watches it stops the process itself, by SIGSTOP.
+        case suspend
+        /// The process goes on after it was stopped.
+        case resume
+        /// The terminal has another size.
+        case resize
 
         var number: Int32 {
             switch self {
             case .terminate: SIGTERM
             case .interrupt: SIGINT
             case .hangUp: SIGHUP
+            case .suspend: SIGTSTP
+            case .resume: SIGCONT
+            case .resize: SIGWINCH
             }
         }
     }

@@ -6,13 +6,28 @@ import Terminal
 /// What the commands that answer questions share: selectors, times, and how answers say what they
 /// cover.
 @LoopActor enum Questions {
-    /// The interval that `--last` and `--at` ask for.
-    static func interval(
+    /// The time that `--last`, `--at` and `--tz` ask for.
+    static func period(
         _ context: CommandContext, _ deployment: Deployment
-    ) async throws(CommandError) -> Interval {
+    ) async throws(CommandError) -> AskedPeriod {
+        let clock = try NamedZone(context.arguments.requiredText("tz"))
         let at = try await moment(context, deployment)
-        let span = context.arguments.requiredSpan("last")
-        let milliseconds = span.wholeMilliseconds
+        if let word = context.arguments.text("last") {
+            let today = clock.zone.day(at: at)
+            let day = word == "yesterday" ? today - 1 : today
+            let from = clock.zone.start(ofDay: day)
+            let finest = deployment.ladder.tiers[1]
+            let to = min(clock.zone.start(ofDay: day + 1), finest.start(of: at))
+            guard to > from else {
+                throw CommandError(
+                    .usage,
+                    "\(word) began just now in \(clock.name): no window of \(finest.name) has ended"
+                )
+            }
+            return AskedPeriod(
+                period: .stretch(from: from, to: to), clock: clock, isDay: true)
+        }
+        let milliseconds = context.arguments.requiredSpan("last").wholeMilliseconds
         guard let interval = Interval(last: milliseconds, at: at, ladder: deployment.ladder) else {
             let longest = NumberText.span(.milliseconds(deployment.ladder.longestKeepMilliseconds))
             throw CommandError(
@@ -20,7 +35,7 @@ import Terminal
                 "--last must be more than nothing and at most \(longest), which the coarsest "
                     + "tier keeps: `coordinator tiers` lists them")
         }
-        return interval
+        return AskedPeriod(period: .windows(interval), clock: clock, isDay: false)
     }
 
     /// `--at`, which is never later than now: nothing is known of the future.
@@ -65,18 +80,52 @@ import Terminal
         }
     }
 
-    /// Pageviews with what they may be too many: `1,234 −5`; they are never too few.
-    nonisolated static func views(_ views: Int64, _ error: Int64) -> String {
-        error > 0
-            ? NumberText.grouped(views) + " −" + NumberText.grouped(error)
-            : NumberText.grouped(views)
-    }
-
-    /// A cell of pageviews; exact ones look as they always did.
-    nonisolated static func cell(_ row: FigureRow) -> TableCell {
-        row.pageviewsError > 0
-            ? TableCell(views(row.pageviews, row.pageviewsError), raw: "\(row.pageviews)")
-            : .number(row.pageviews)
+    /// Every record that `--website`, `--section`, `--page`, or `--audio` and the like name, in
+    /// that order.
+    ///
+    /// One website beside sections says whose sections they are, as for one section; several
+    /// websites are records themselves, and sections are then written as WEBSITE/SECTION.
+    static func records(
+        _ context: CommandContext, _ deployment: Deployment
+    ) async throws(CommandError) -> [RecordReference] {
+        let arguments = context.arguments
+        let websites = arguments.texts("website")
+        let sections = arguments.texts("section")
+        let pages = arguments.texts("page")
+        let items = Dimension.played.flatMap { dimension in
+            arguments.texts(dimension.kind ?? "").map { (dimension, $0) }
+        }
+        let owner = !sections.isEmpty && websites.count == 1 ? websites[0] : nil
+        guard pages.isEmpty || owner == nil else {
+            throw CommandError(
+                .usage,
+                "with --page and --website, write sections as --section WEBSITE/SECTION")
+        }
+        guard items.isEmpty || (websites + sections + pages).isEmpty else {
+            throw CommandError(
+                .usage,
+                "plays of --\(items[0].0.kind ?? "") are no pageviews: ask for them apart")
+        }
+        let finder = RecordFinder(deployment)
+        return try await context.service { () async throws(ServiceError) in
+            var records: [RecordReference] = []
+            if owner == nil {
+                for website in websites { records.append(try await finder.website(website)) }
+            }
+            for section in sections {
+                records.append(try await finder.section(section, website: owner))
+            }
+            for page in pages { records.append(try finder.page(page)) }
+            for (dimension, id) in items {
+                records.append(try await finder.item(dimension, id))
+            }
+            guard !records.isEmpty else {
+                throw .question(
+                    "name what it is about: --website NAME, --section NAME, --page URL or --audio, "
+                        + "--video, --podcast ID")
+            }
+            return records
+        }
     }
 
     /// Whether an answer is for people's eyes on a terminal or a page.
@@ -86,11 +135,17 @@ import Terminal
 
     /// A line above a table that says what it covers.
     static func heading(
-        _ context: CommandContext, _ what: String, _ interval: Interval, isFinal: Bool
+        _ context: CommandContext, _ what: String, _ interval: Interval, isFinal: Bool,
+        _ asked: AskedPeriod? = nil, hasDevices: Bool = false
     ) {
+        var coverage = coverage(interval, isFinal, asked)
+        if hasDevices { coverage += "; devices ± \(NumberText.percent(Figures.deviceError))" }
+        line(context, what.isEmpty ? coverage : "\(what) · \(coverage)")
+    }
+
+    /// A faint line above a table, folded to the terminal.
+    static func line(_ context: CommandContext, _ text: String) {
         guard isForPeople(context), context.style.showsHeaders else { return }
-        let text =
-            what.isEmpty ? coverage(interval, isFinal) : "\(what) · \(coverage(interval, isFinal))"
         for line in folded(TerminalText.escaped(text), to: context.style.width) {
             context.output.write(
                 Tone.faint.applied(to: line, hasColour: context.style.hasColour) + "\n")
@@ -98,19 +153,21 @@ import Terminal
     }
 
     /// `2024-07-24 21:30 – 22:00 UTC in 5MINUTES, final`.
-    nonisolated static func coverage(_ interval: Interval, _ isFinal: Bool) -> String {
-        let hasSeconds = interval.tier.lengthMilliseconds % 60_000 != 0
-        let from = minute(interval.from, hasSeconds)
-        let to = minute(interval.to, hasSeconds)
-        let sameDay = from.prefix(10) == to.prefix(10)
-        let end = sameDay ? String(to.dropFirst(11)) : to
-        return "\(from) – \(end) UTC in \(interval.tier.name), \(isFinal ? "final" : "not final")"
-    }
-
-    /// ISO-8601 without what every such line shares; seconds only where a tier has them.
-    private nonisolated static func minute(_ milliseconds: Int64, _ hasSeconds: Bool) -> String {
-        let text = ISO8601Text.text(milliseconds)
-        return String(text.prefix(10)) + " " + text.dropFirst(11).prefix(hasSeconds ? 8 : 5)
+    nonisolated static func coverage(
+        _ interval: Interval, _ isFinal: Bool, _ asked: AskedPeriod? = nil
+    ) -> String {
+        let clock = asked?.clock ?? .utc
+        let tiers =
+            interval.edge == interval.tier
+            ? interval.tier.name : "\(interval.tier.name) to \(interval.edge.name)"
+        var text =
+            clock.stretch(interval.from, interval.to, interval.edge)
+            + " in \(tiers), \(isFinal ? "final" : "not final")"
+        if let asked = asked?.missed(by: interval) {
+            text +=
+                "; asked for " + clock.stretch(asked.lowerBound, asked.upperBound, interval.edge)
+        }
+        return text
     }
 
     /// At spaces, so that no line is wider than the terminal.
@@ -130,11 +187,23 @@ import Terminal
     }
 
     /// `from`, `to`, `final` and the tier, as every answer has them.
-    nonisolated static func members(_ interval: Interval, isFinal: Bool) -> [JSONValue.Member] {
-        [
+    nonisolated static func members(
+        _ interval: Interval, isFinal: Bool, _ asked: AskedPeriod? = nil
+    ) -> [JSONValue.Member] {
+        var members: [JSONValue.Member] = [
             .init("from", .string(ISO8601Text.text(interval.from))),
             .init("to", .string(ISO8601Text.text(interval.to))), .init("final", .bool(isFinal)),
             .init("tier", .string(interval.tier.name)),
         ]
+        if interval.edge != interval.tier {
+            members.append(.init("edgeTier", .string(interval.edge.name)))
+        }
+        guard let asked else { return members }
+        members.append(.init("timeZone", .string(asked.clock.name)))
+        if asked.isDay, case .stretch(let from, let to) = asked.period {
+            members.append(.init("askedFrom", .string(ISO8601Text.text(from))))
+            members.append(.init("askedTo", .string(ISO8601Text.text(to))))
+        }
+        return members
     }
 }

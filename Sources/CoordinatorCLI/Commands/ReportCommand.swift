@@ -3,46 +3,106 @@ import CoordinatorService
 import EventLoop
 import Terminal
 
-/// `coordinator report`: pageviews and unique devices of one website, section, page or item.
+/// `coordinator report`: pageviews or plays, and unique devices, of any records, each and together.
 @LoopActor enum ReportCommand {
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let deployment = try await context.deployment()
-        let record = try await Questions.record(context, deployment)
-        let interval = try await Questions.interval(context, deployment)
+        let records = try await Questions.records(context, deployment)
+        let asked = try await Questions.period(context, deployment)
         let answer = try await context.service { () async throws(ServiceError) in
-            guard
-                let answer = try await Figures(deployment).report(
-                    record.dimension, record.id, interval)
-            else { throw .question("nothing was counted for \(record.name)") }
+            let answer = try await Figures(deployment).report(records, asked.period)
+            let unknown = answer.value.rows.enumerated().filter(\.element.isUnknown)
+            guard unknown.count < answer.value.rows.count else {
+                throw .question("nothing was counted for \(records[0].name)")
+            }
             return answer
         }
-        let row = answer.value
-        let name = row.name.isEmpty ? record.name : row.name
-        Questions.heading(context, "", answer.interval, isFinal: answer.isFinal)
+        let names = Dictionary(records.map { ($0.id, $0.name) }) { first, _ in first }
+        Questions.heading(context, "", answer.interval, isFinal: answer.isFinal, asked)
+        let value = JSONValue.object(
+            Questions.members(answer.interval, isFinal: answer.isFinal, asked)
+                + members(answer.value, names))
+        context.show(
+            Document(
+                value,
+                lines: records.count == 1 ? nil : answer.value.rows.map { line($0, names) },
+                table: table(answer.value, names)))
+        for row in answer.value.rows where row.isUnknown {
+            context.note(
+                "nothing was counted for "
+                    + TerminalText.escaped(name(row.figures, names)))
+        }
+        for row in answer.value.rows {
+            guard let whole = row.partOf, Questions.isForPeople(context) else { continue }
+            context.note(
+                TerminalText.escaped(
+                    "\(name(row.figures, names)) is part of \(whole.name): counted once"))
+        }
+        return context.finish(missing: answer.missing)
+    }
+
+    private static func name(_ row: FigureRow, _ names: [RecordID: String]) -> String {
+        row.name.isEmpty ? names[row.id] ?? row.id.hex : row.name
+    }
+
+    private static func table(_ set: SetReport, _ names: [RecordID: String]) -> Table {
+        let isPlayed = set.rows.contains { $0.figures.dimension.isPlayed }
         var table = Table([
-            TableColumn(record.dimension.isPlayed ? "PLAYS" : "PAGEVIEWS", .trailing),
-            TableColumn("DEVICES", .trailing),
-            TableColumn("ERROR", .trailing),
+            TableColumn(isPlayed ? "PLAYS" : "PAGEVIEWS", .trailing),
+            TableColumn("DEVICES", .trailing), TableColumn("ERROR", .trailing),
             TableColumn("WEBSITE", maximumWidth: 20, isElastic: true),
             TableColumn("NAME", minimumWidth: 20, isElastic: true, isName: true),
             TableColumn("ID", isWideOnly: true),
         ])
-        table.append([
-            Questions.cell(row), .number(row.shownDevices),
-            TableCell(
-                "± " + NumberText.percent(Figures.deviceError), raw: "\(Figures.deviceError)"),
-            TableCell(row.website), TableCell(name), TableCell(row.id.hex),
-        ])
-        let value = JSONValue.object(
-            Questions.members(answer.interval, isFinal: answer.isFinal) + [
-                .init("id", .string(row.id.hex)), .init("name", .string(name)),
-                .init("website", row.website.isEmpty ? .null : .string(row.website)),
-                .init("pageviews", .integer(row.pageviews)),
-                .init("pageviewsError", .integer(row.pageviewsError)),
-                .init("devices", .optional(row.shownDevices)),
-                .init("deviceError", .number(Figures.deviceError)),
+        let error = TableCell(
+            "± " + NumberText.percent(Figures.deviceError), raw: "\(Figures.deviceError)")
+        for row in set.rows {
+            let figures = row.figures
+            table.append([
+                .number(figures.pageviews), .number(figures.shownDevices), error,
+                TableCell(figures.website), TableCell(name(figures, names)),
+                TableCell(figures.id.hex),
             ])
-        context.show(Document(value, table: table))
-        return context.finish(missing: answer.missing)
+        }
+        if set.rows.count > 1 {
+            table.append([
+                .number(set.pageviews, tone: .strong), .number(set.devices, tone: .strong), error,
+                "", TableCell("all \(set.rows.count) together", tone: .strong), "",
+            ])
+        }
+        return table
+    }
+
+    /// The fields of one record's report, and each record where there are several.
+    private static func members(
+        _ set: SetReport, _ names: [RecordID: String]
+    ) -> [JSONValue.Member] {
+        var members: [JSONValue.Member] = []
+        if set.rows.count == 1, let row = set.rows.first?.figures {
+            members = [
+                .init("id", .string(row.id.hex)), .init("name", .string(name(row, names))),
+                .init("title", .optional(row.title)),
+                .init("website", row.website.isEmpty ? .null : .string(row.website)),
+            ]
+        }
+        members += [
+            .init("pageviews", .integer(set.pageviews)), .init("devices", .integer(set.devices)),
+            .init("deviceError", .number(Figures.deviceError)),
+            .init("records", .array(set.rows.map { line($0, names) })),
+        ]
+        return members
+    }
+
+    private static func line(_ row: SetReport.Row, _ names: [RecordID: String]) -> JSONValue {
+        let figures = row.figures
+        return .object([
+            .init("dimension", .string(figures.dimension.rawValue)),
+            .init("id", .string(figures.id.hex)), .init("name", .string(name(figures, names))),
+            .init("title", .optional(figures.title)),
+            .init("website", figures.website.isEmpty ? .null : .string(figures.website)),
+            .init("pageviews", .integer(figures.pageviews)),
+            .init("devices", .optional(figures.shownDevices)),
+            .init("partOf", .optional(row.partOf?.id.hex)),
+        ])
     }
 }

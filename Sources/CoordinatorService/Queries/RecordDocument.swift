@@ -6,6 +6,8 @@ import RedisClient
 struct RecordDocument: Sendable {
     /// A page's URL, else the name.
     let name: String
+    /// A page's title; nil where nobody told it yet.
+    let title: String?
     let website: String
     let websiteID: String
     let sectionID: String
@@ -16,7 +18,8 @@ struct RecordDocument: Sendable {
         case .website: ["$.name", "$.id"]
         case .section: ["$.name", "$.id", "$.website.name", "$.website.id"]
         case .audio, .video, .podcast: ["$.name", "$.id"]
-        default: ["$.url", "$.website.name", "$.website.id", "$.section.id"]
+        default:
+            ["$.url", "$.website.name", "$.website.id", "$.section.id", "$.metadata.title"]
         }
     }
 
@@ -28,15 +31,17 @@ struct RecordDocument: Sendable {
     /// Reads the reply of JSON.GET over `paths`: an object of arrays.
     init?(_ reply: RedisValue, _ dimension: Dimension) {
         guard let bytes = reply.bytes else { return nil }
-        let values: [String: [String]]
+        let values: [String: [String?]]
         do {
-            values = try JSONDecoder().decode([String: [String]].self, from: Data(bytes))
+            values = try JSONDecoder().decode([String: [String?]].self, from: Data(bytes))
         } catch {
             // A document that somebody else wrote: it has no name that could be shown.
             return nil
         }
-        func first(_ path: String) -> String { values[path]?.first ?? "" }
+        func known(_ path: String) -> String? { values[path]?.first ?? nil }
+        func first(_ path: String) -> String { known(path) ?? "" }
         name = first(Self.namePath(dimension))
+        title = known("$.metadata.title").flatMap { $0.isEmpty ? nil : $0 }
         switch dimension {
         case .website:
             website = name

@@ -89,6 +89,37 @@ public struct RecordReference: Sendable, Equatable {
         return RecordReference(dimension: .section, id: id, name: whole)
     }
 
+    /// A section and those below it, for lists: named as a section is.
+    ///
+    /// - Returns: the filter, the name as it was understood, and whether the section itself was
+    ///   ever counted: those below it may have been without it.
+    public func sectionFilter(
+        _ name: String, website: String?
+    ) async throws(ServiceError) -> (section: Figures.Filter.Section, name: String, isKnown: Bool) {
+        if let id = RecordID(hex: name.lowercased()) {
+            let client = ShardClient(deployment, deployment.layout.shard(of: id))
+            guard
+                let document = try await Figures(deployment).documents(.section, [id], client)[0],
+                let website = RecordID(hex: document.websiteID)
+            else { throw .question("nothing was counted for a section \(id)") }
+            return (
+                .init(id: id, website: website, name: document.name),
+                document.website + "/" + document.name, true
+            )
+        }
+        let parts = try Self.split(name, website)
+        let site = try await self.website(parts.website)
+        guard RecordID(hex: site.name) == nil else {
+            throw .question("--section needs its website's name, not the id \(site.name)")
+        }
+        let whole = site.name + "/" + parts.section
+        let id = SHA1Hasher().recordID(of: whole)
+        return (
+            .init(id: id, website: site.id, name: parts.section), whole,
+            try await isKnown(.section, id)
+        )
+    }
+
     /// Website and section of a name that may hold both; names of websites have no slash.
     nonisolated static func split(
         _ name: String, _ website: String?

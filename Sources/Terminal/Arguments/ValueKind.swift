@@ -9,6 +9,8 @@ public enum ValueKind: Sendable, Hashable {
     case count(ClosedRange<Int64>)
     /// A length of time: `500ms`, `2s`, `1h30m`.
     case span
+    /// A length of time, or one of these words.
+    case spanOrWord([String])
     /// A point in time: `now`, ISO-8601 with a zone, milliseconds since 1970, or a span back.
     case time
     /// A size: `4096`, `64k`, `16MiB`; k, M, G are powers of 1,024.
@@ -25,6 +27,9 @@ public enum ValueKind: Sendable, Hashable {
             guard let number = Int64(text), range.contains(number) else { return nil }
             return .integer(number)
         case .span:
+            return SpanText.parse(text).map { .span($0) }
+        case .spanOrWord(let words):
+            if words.contains(text) { return .text(text) }
             return SpanText.parse(text).map { .span($0) }
         case .time:
             return TimeArgument(text).map { .time($0) }
@@ -44,6 +49,9 @@ public enum ValueKind: Sendable, Hashable {
         case .count(let range):
             return "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .span: return "a time span such as 500ms, 30s, 2h or 1h30m"
+        case .spanOrWord(let words):
+            return
+                "a time span such as 30m, 2h or 7d, or one of " + words.joined(separator: ", ")
         case .time:
             return
                 "a time: write now, 2024-07-24T21:58:20Z, ms since 1970, or a span back such as 2h"

@@ -4,6 +4,8 @@ import Glibc
 public struct TerminalInfo: Sendable {
     /// The width where there is no terminal to ask.
     public static let defaultWidth = 80
+    /// The height where there is no terminal to ask.
+    public static let defaultHeight = 24
     /// Narrower reports are errors of terminals that do not know their size.
     private static let narrowestWidth = 20
 
@@ -11,6 +13,10 @@ public struct TerminalInfo: Sendable {
     public let isTerminal: Bool
     /// In columns.
     public let width: Int
+    /// In lines.
+    public let height: Int
+    /// Whether the cursor can be moved about.
+    public let isScreen: Bool
     /// Whether the terminal shows colours; see `init(descriptor:environment:)`.
     public let hasColour: Bool
 
@@ -25,6 +31,8 @@ public struct TerminalInfo: Sendable {
         let answered = ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
         let columns = answered ? Int(size.ws_col) : 0
         width = columns >= Self.narrowestWidth ? columns : Self.defaultWidth
+        height = answered && size.ws_row > 0 ? Int(size.ws_row) : Self.defaultHeight
+        isScreen = isTerminal && environment["TERM"] != "dumb"
         hasColour =
             isTerminal && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
     }
