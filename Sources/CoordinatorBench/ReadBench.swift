@@ -58,6 +58,7 @@ import TrafficGenerator
                 }
             }
         }
+        try await QuestionBench(deployment: deployment, end: end).run(&report, time)
         try await time("status", &report) { () async throws(ServiceError) in
             _ = try await StatusReport.make(deployment)
         }

@@ -17,7 +17,7 @@ import Terminal
             }
             return answer
         }
-        let names = Dictionary(records.map { ($0.id, $0.name) }) { first, _ in first }
+        let names = Dictionary(records.map { ($0.key, $0.name) }) { first, _ in first }
         Questions.heading(context, "", answer.interval, isFinal: answer.isFinal, asked)
         let value = JSONValue.object(
             Questions.members(answer.interval, isFinal: answer.isFinal, asked)
@@ -41,11 +41,11 @@ import Terminal
         return context.finish(missing: answer.missing)
     }
 
-    private static func name(_ row: FigureRow, _ names: [RecordID: String]) -> String {
-        row.name.isEmpty ? names[row.id] ?? row.id.hex : row.name
+    private static func name(_ row: FigureRow, _ names: [RecordKey: String]) -> String {
+        row.name.isEmpty ? names[row.key] ?? row.id.hex : row.name
     }
 
-    private static func table(_ set: SetReport, _ names: [RecordID: String]) -> Table {
+    private static func table(_ set: SetReport, _ names: [RecordKey: String]) -> Table {
         let isPlayed = set.rows.contains { $0.figures.dimension.isPlayed }
         var table = Table([
             TableColumn(isPlayed ? "PLAYS" : "PAGEVIEWS", .trailing),
@@ -75,7 +75,7 @@ import Terminal
 
     /// The fields of one record's report, and each record where there are several.
     private static func members(
-        _ set: SetReport, _ names: [RecordID: String]
+        _ set: SetReport, _ names: [RecordKey: String]
     ) -> [JSONValue.Member] {
         var members: [JSONValue.Member] = []
         if set.rows.count == 1, let row = set.rows.first?.figures {
@@ -93,7 +93,7 @@ import Terminal
         return members
     }
 
-    private static func line(_ row: SetReport.Row, _ names: [RecordID: String]) -> JSONValue {
+    private static func line(_ row: SetReport.Row, _ names: [RecordKey: String]) -> JSONValue {
         let figures = row.figures
         return .object([
             .init("dimension", .string(figures.dimension.rawValue)),

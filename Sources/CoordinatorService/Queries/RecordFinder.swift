@@ -17,6 +17,22 @@ public struct RecordReference: Sendable, Equatable {
         self.id = id
         self.name = name
     }
+
+    /// What tells it apart from every other record.
+    public var key: RecordKey { RecordKey(dimension: dimension, id: id) }
+}
+
+/// A record among those of all dimensions: an audio and a video may have one id, because their
+/// players gave them one.
+public struct RecordKey: Hashable, Sendable {
+    public let dimension: Dimension
+    public let id: RecordID
+
+    /// A record of a dimension.
+    public init(dimension: Dimension, id: RecordID) {
+        self.dimension = dimension
+        self.id = id
+    }
 }
 
 /// Finds the records that people name.

@@ -32,6 +32,9 @@ public struct FigureRow: Sendable {
         pageviews = tally.views
     }
 
+    /// What tells the record apart from every other one.
+    public var key: RecordKey { RecordKey(dimension: dimension, id: id) }
+
     /// Unique devices as shown: an estimate never exceeds the pageviews it was made from.
     public var shownDevices: Int64? { devices.map { min($0, pageviews) } }
 

@@ -45,8 +45,8 @@ extension Figures {
     public func report(
         _ records: [RecordReference], _ period: Period
     ) async throws(ServiceError) -> Answer<SetReport> {
-        var seen: Set<RecordID> = []
-        let records = records.filter { seen.insert($0.id).inserted }
+        var seen: Set<RecordKey> = []
+        let records = records.filter { seen.insert($0.key).inserted }
         let shards = Set(records.map { deployment.layout.shard(of: $0.id) }).sorted()
         let view = try await look(at: period, shards)
         guard view.survey.missing.isEmpty else {
@@ -74,6 +74,22 @@ extension Figures {
                 rows: rows, pageviews: pageviews, devices: min(devices, pageviews)))
     }
 
+    /// The devices of some records of one dimension together, over each window of an interval's own
+    /// tier even where coarser ones hold the same: what a union costs at its worst.
+    public func union(
+        _ records: [RecordReference], inEachWindowOf interval: Interval
+    ) async throws(ServiceError) -> Int64 {
+        let pieces = stride(
+            from: interval.from, to: interval.to, by: Int(interval.tier.lengthMilliseconds)
+        ).map { Interval.Piece(tier: interval.tier, start: $0) }
+        let reader = DeviceReader(deployment, keepsUnion: true)
+        _ = try await byShard(records, deployment.layout.shardOfRecord) {
+            own, shard async throws(ServiceError) in
+            try await reader.count(own[0].dimension, own.map(\.id), pieces, shard)
+        }
+        return reader.union.estimate
+    }
+
     private struct Found: Sendable {
         var row: FigureRow
         let document: RecordDocument?
@@ -86,7 +102,7 @@ extension Figures {
         guard let index = view.index(of: shard) else { return [] }
         let client = ShardClient(deployment, shard)
         let pieces = view.interval.pieces(in: index, deployment.ladder)
-        var found: [RecordID: Found] = [:]
+        var found: [RecordKey: Found] = [:]
         for (dimension, own) in Dictionary(grouping: records, by: \.dimension) {
             let ids = own.map(\.id)
             let documents = try await documents(dimension, ids, client)
@@ -97,10 +113,10 @@ extension Figures {
                     dimension, Tally(id: ids[place], shard: shard, views: views[place]))
                 row.devices = devices[place]
                 row.take(documents[place])
-                found[ids[place]] = Found(row: row, document: documents[place])
+                found[row.key] = Found(row: row, document: documents[place])
             }
         }
-        return records.compactMap { found[$0.id] }
+        return records.compactMap { found[$0.key] }
     }
 
     private func pageviews(
@@ -130,12 +146,17 @@ extension Figures {
     nonisolated static func parts(
         _ records: [RecordReference], _ documents: [RecordDocument?]
     ) -> [RecordReference?] {
-        let named = Dictionary(records.map { ($0.id.hex, $0) }) { first, _ in first }
+        func named(_ dimension: Dimension) -> [String: RecordReference] {
+            let own = records.filter { $0.dimension == dimension }
+            return Dictionary(own.map { ($0.id.hex, $0) }) { first, _ in first }
+        }
+        let websites = named(.website)
+        let sections = named(.section)
         return zip(records, documents).map { record, document in
             guard let document else { return nil }
             switch record.dimension {
-            case .page: return named[document.websiteID] ?? named[document.sectionID]
-            case .section: return named[document.websiteID]
+            case .page: return websites[document.websiteID] ?? sections[document.sectionID]
+            case .section: return websites[document.websiteID]
             default: return nil
             }
         }
