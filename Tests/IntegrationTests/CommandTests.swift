@@ -32,7 +32,9 @@ extension ServerSuites {
                 ("top nothing", 64, "nothing"), ("wait --timeout soon", 64, "soon"),
                 ("import", 64, "file"), ("import --count some x", 64, "some"),
                 ("init --shards many", 64, "many"), ("sources steal KEY", 64, "steal"),
-                ("report --last never", 64, "never"), ("export --dimension X", 64, "X"),
+                ("report --last never", 64, "never"), ("top pages --last tomorrow", 64, "today"),
+                ("top pages --compare month", 64, "month"),
+                ("trending pages --times 0", 64, "times"), ("export --dimension X", 64, "X"),
                 ("export --dimension D", 64, "D"), ("top device", 64, "device"),
                 ("init --shards 3", 78, "shards 3"), ("init --tiers 1m,90s/1h", 78, "90SECONDS"),
                 ("init --tiers 1m,5m/1m", 78, "5"), ("init --tiers nonsense", 78, "tiers"),
@@ -57,6 +59,7 @@ extension ServerSuites {
         }
 
         private static let readers = [
+            "trending pages", "live", "top pages --last today --tz Europe/Luxembourg",
             "status", "shards", "tiers", "sources", "leader", "wait", "export", "audit",
             "top pages", "report --website RTL", "config show", "nodes", "history", "drain n1",
             "step-down", "rebalance", "pause 5m", "resume 5m",
@@ -214,6 +217,36 @@ extension ServerSuites {
             (
                 "top pages --last 24h",
                 ["from", "to", "final", "rows.rank", "rows.id", "rows.pageviews"]
+            ),
+            (
+                "top pages --last 1h --compare previous",
+                [
+                    "compared.with", "compared.from", "compared.to", "compared.source",
+                    "rows.title", "rows.previousRank", "rows.rankChange",
+                    "rows.previousPageviews", "rows.pageviewsChange", "rows.previousDevices",
+                ]
+            ),
+            (
+                "top sections --last yesterday --tz Asia/Kolkata --compare day --by devices",
+                ["askedFrom", "askedTo", "timeZone", "from", "to", "compared.from"]
+            ),
+            (
+                "report --website RTL --website TODAY --section 5MINUTES/(home) --last 24h",
+                ["pageviews", "devices", "records.dimension", "records.id", "records.partOf"]
+            ),
+            (
+                "trending pages --last 1h --floor 1 --times 1",
+                [
+                    "baseline.from", "baseline.intervals", "floor", "times", "rows.typical",
+                    "rows.rise", "rows.reason", "rows.pageviews", "rows.url",
+                ]
+            ),
+            (
+                "live",
+                [
+                    "now", "from", "final", "barMs", "lastBar", "devices", "bars.window",
+                    "bars.pageviews", "rows",
+                ]
             ),
             (
                 "top websites --last 24h --by devices",

@@ -128,6 +128,22 @@ import Terminal
         }
     }
 
+    /// Pageviews with what they may be too many: `1,234 −5`; they are never too few.
+    nonisolated static func views(_ views: Int64, _ error: Int64) -> String {
+        error > 0
+            ? NumberText.grouped(views) + " −" + NumberText.grouped(error)
+            : NumberText.grouped(views)
+    }
+
+    /// A cell of pageviews; exact ones look as they always did.
+    nonisolated static func cell(
+        _ pageviews: Int64, error: Int64, tone: Tone = .plain
+    ) -> TableCell {
+        error > 0
+            ? TableCell(views(pageviews, error), raw: "\(pageviews)", tone: tone)
+            : .number(pageviews, tone: tone)
+    }
+
     /// Whether an answer is for people's eyes on a terminal or a page.
     static func isForPeople(_ context: CommandContext) -> Bool {
         context.style.format == .table || context.style.format == .wide

@@ -59,14 +59,16 @@ import Terminal
         for row in set.rows {
             let figures = row.figures
             table.append([
-                .number(figures.pageviews), .number(figures.shownDevices), error,
+                Questions.cell(figures.pageviews, error: figures.pageviewsError),
+                .number(figures.shownDevices), error,
                 TableCell(figures.website), TableCell(name(figures, names)),
                 TableCell(figures.id.hex),
             ])
         }
         if set.rows.count > 1 {
             table.append([
-                .number(set.pageviews, tone: .strong), .number(set.devices, tone: .strong), error,
+                Questions.cell(set.pageviews, error: set.pageviewsError, tone: .strong),
+                .number(set.devices, tone: .strong), error,
                 "", TableCell("all \(set.rows.count) together", tone: .strong), "",
             ])
         }
@@ -86,7 +88,9 @@ import Terminal
             ]
         }
         members += [
-            .init("pageviews", .integer(set.pageviews)), .init("devices", .integer(set.devices)),
+            .init("pageviews", .integer(set.pageviews)),
+            .init("pageviewsError", .integer(set.pageviewsError)),
+            .init("devices", .integer(set.devices)),
             .init("deviceError", .number(Figures.deviceError)),
             .init("records", .array(set.rows.map { line($0, names) })),
         ]
@@ -101,6 +105,7 @@ import Terminal
             .init("title", .optional(figures.title)),
             .init("website", figures.website.isEmpty ? .null : .string(figures.website)),
             .init("pageviews", .integer(figures.pageviews)),
+            .init("pageviewsError", .integer(figures.pageviewsError)),
             .init("devices", .optional(figures.shownDevices)),
             .init("partOf", .optional(row.partOf?.id.hex)),
         ])

@@ -127,7 +127,7 @@ import Terminal
             let compared = source.map { comparisonCells(row, rank, by: $0) }
             var cells: [TableCell] = [.number(Int64(rank))]
             if let compared { cells.append(compared[0]) }
-            cells.append(.number(row.pageviews))
+            cells.append(Questions.cell(row.pageviews, error: row.pageviewsError))
             if let compared { cells.append(compared[1]) }
             cells.append(.number(row.shownDevices))
             if hasWebsite { cells.append(TableCell(row.website)) }
@@ -149,6 +149,7 @@ import Terminal
             .init(isPage ? "url" : "name", row.name.isEmpty ? .null : .string(row.name)),
             .init("website", row.website.isEmpty ? .null : .string(row.website)),
             .init("pageviews", .integer(row.pageviews)),
+            .init("pageviewsError", .integer(row.pageviewsError)),
             .init("devices", .optional(row.shownDevices)),
         ]
         if isPage { members.append(.init("title", .optional(row.title))) }

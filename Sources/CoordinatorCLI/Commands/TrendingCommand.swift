@@ -92,7 +92,8 @@ import Terminal
             let reason = reason(riser, answer.value, rule, span(answer))
             table.append([
                 TableCell(NumberText.decimal(riser.rise) + " ×", raw: "\(riser.rise)", tone: .good),
-                .number(row.pageviews), .number(riser.typical), .number(row.shownDevices),
+                Questions.cell(row.pageviews, error: row.pageviewsError), .number(riser.typical),
+                .number(row.shownDevices),
                 TableCell(row.title ?? name, raw: name),
                 TableCell(brief(riser, rule), raw: reason), TableCell(row.id.hex),
             ])
@@ -103,6 +104,7 @@ import Terminal
                     .init("title", .optional(row.title)),
                     .init("website", row.website.isEmpty ? .null : .string(row.website)),
                     .init("pageviews", .integer(row.pageviews)),
+                    .init("pageviewsError", .integer(row.pageviewsError)),
                     .init("devices", .optional(row.shownDevices)),
                     .init("typical", .integer(riser.typical)),
                     .init("rise", .number(riser.rise)), .init("reason", .string(reason)),

@@ -11,6 +11,8 @@ public struct FigureRow: Sendable {
     public var title: String?
     public var website = ""
     public var pageviews: Int64
+    /// By how much `pageviews` may be too many; they are never too few. 0 in exact deployments.
+    public var pageviewsError: Int64 = 0
     /// Nil where they were not asked for.
     public var devices: Int64?
     /// The same record in the interval that is compared with; nil without a comparison.
@@ -38,6 +40,12 @@ public struct FigureRow: Sendable {
     /// Unique devices as shown: an estimate never exceeds the pageviews it was made from.
     public var shownDevices: Int64? { devices.map { min($0, pageviews) } }
 
+    /// Most pageviews first; equals in the order of their ids.
+    static func precedes(_ left: FigureRow, _ right: FigureRow) -> Bool {
+        left.pageviews == right.pageviews
+            ? left.id < right.id : left.pageviews > right.pageviews
+    }
+
     mutating func take(_ document: RecordDocument?) {
         guard let document else { return }
         name = document.name
@@ -47,7 +55,7 @@ public struct FigureRow: Sendable {
 }
 
 /// A record's pageviews: what lists are sorted by before anything else is known of their rows.
-struct Tally: Sendable {
+struct Tally: Sendable, Equatable {
     let id: RecordID
     let shard: ShardID
     var views: Int64

@@ -6,6 +6,8 @@ import RedisClient
 public struct SetReport: Sendable {
     public let rows: [Row]
     public let pageviews: Int64
+    /// By how much they may be too many; 0 in exact deployments.
+    public let pageviewsError: Int64
     /// The devices of all, each counted once; at most the pageviews.
     public let devices: Int64
 
@@ -62,16 +64,20 @@ extension Figures {
         let counted = zip(found, parts).filter { $1 == nil }.map(\.0)
         let devices =
             counted.count == 1 ? counted[0].row.devices ?? 0 : reader.union.estimate
+        // A bounded deployment has views of records that it has no document of.
+        let isExact = deployment.settings.heaviest == nil
         let rows = zip(found, parts).map { found, part in
             SetReport.Row(
                 figures: found.row, partOf: part,
-                isUnknown: found.document == nil && found.row.pageviews == 0)
+                isUnknown: isExact && found.document == nil && found.row.pageviews == 0)
         }
         let pageviews = counted.reduce(0) { $0 + $1.row.pageviews }
         return Answer(
             interval: view.interval, isFinal: view.isFinal, missing: [],
             value: SetReport(
-                rows: rows, pageviews: pageviews, devices: min(devices, pageviews)))
+                rows: rows, pageviews: pageviews,
+                pageviewsError: counted.reduce(0) { $0 + $1.row.pageviewsError },
+                devices: min(devices, pageviews)))
     }
 
     /// The devices of some records of one dimension together, over each window of an interval's own
@@ -108,12 +114,16 @@ extension Figures {
             let documents = try await documents(dimension, ids, client)
             let views = try await pageviews(dimension, ids, pieces, client)
             let devices = try await reader.count(dimension, ids, pieces, shard)
-            for place in ids.indices {
+            let rows = ids.indices.map { place in
                 var row = FigureRow(
                     dimension, Tally(id: ids[place], shard: shard, views: views[place]))
                 row.devices = devices[place]
                 row.take(documents[place])
-                found[row.key] = Found(row: row, document: documents[place])
+                return row
+            }
+            let complete = try await bounded(rows, dimension, pieces, client)
+            for (row, document) in zip(complete, documents) {
+                found[row.key] = Found(row: row, document: document)
             }
         }
         return records.compactMap { found[$0.key] }

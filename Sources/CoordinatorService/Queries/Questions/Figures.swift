@@ -11,6 +11,9 @@ import RedisClient
     /// Shards asked at once: enough to keep the masters busy, few enough to bound memory.
     static let concurrency = 16
 
+    /// In a bounded deployment so many rows at least are completed before the first are taken.
+    private static let fewestBounded = 256
+
     let deployment: Deployment
 
     /// Questions to a deployment.
@@ -82,11 +85,15 @@ import RedisClient
         let rows: [FigureRow]
         switch order {
         case .pageviews:
-            let chosen = try await first(count, of: ranking, scope)
-            rows = try await complete(chosen, dimension, view)
+            // Bounds may change the order a little, where counters have any.
+            let isExact = deployment.settings.heaviest == nil
+            let chosen = try await first(
+                isExact ? count : max(count, Self.fewestBounded), of: ranking, scope)
+            let all = try await complete(chosen, dimension, view)
+            rows = isExact ? all : Array(all.sorted(by: FigureRow.precedes).prefix(count))
         case .devices:
             let chosen = try await firstByDevices(count, of: ranking, scope)
-            rows = try await named(chosen, dimension)
+            rows = try await named(chosen, dimension, view)
         }
         var list = List(rows: rows)
         var missing = ranking.missing
@@ -182,22 +189,25 @@ import RedisClient
     private func complete(
         _ tallies: [Tally], _ dimension: Dimension, _ view: View
     ) async throws(ServiceError) -> [FigureRow] {
-        try await named(try await withDevices(tallies, dimension, view), dimension)
+        try await named(try await withDevices(tallies, dimension, view), dimension, view)
     }
 
-    /// Adds what the documents say, in the same order.
+    /// Adds what the documents say, and in bounded deployments the bounds, in the same order.
     func named(
-        _ tallies: [DeviceTally], _ dimension: Dimension
+        _ tallies: [DeviceTally], _ dimension: Dimension, _ view: View
     ) async throws(ServiceError) -> [FigureRow] {
         try await byShard(tallies, \.tally.shard) { own, shard async throws(ServiceError) in
             let client = ShardClient(self.deployment, shard)
             let found = try await self.documents(dimension, own.map(\.tally.id), client)
-            return zip(own, found).map { counted, document in
+            let rows = zip(own, found).map { counted, document in
                 var row = FigureRow(dimension, counted.tally)
                 row.devices = counted.devices
                 row.take(document)
                 return row
             }
+            guard let index = view.index(of: shard) else { return rows }
+            let pieces = view.interval.pieces(in: index, self.deployment.ladder)
+            return try await self.bounded(rows, dimension, pieces, client)
         }
     }
 }

@@ -54,7 +54,7 @@ extension Figures {
         let minutes = try await bars(view, subject, from..<end)
         let ranking = await ranking(.page, view)
         let chosen = try await first(count, of: ranking, scope)
-        let rows = try await named(try await withDevices(chosen, .page, view), .page)
+        let rows = try await named(try await withDevices(chosen, .page, view), .page, view)
         var recent = view
         recent.interval = Interval(
             tier: view.interval.tier,

@@ -84,7 +84,7 @@ extension Figures {
         risers.sort { $0.2 == $1.2 ? Tally.precedes($0.0, $1.0) : $0.2 > $1.2 }
         let chosen = Array(risers.prefix(count))
         let counted = try await withDevices(chosen.map(\.0), dimension, view)
-        let rows = try await named(counted, dimension)
+        let rows = try await named(counted, dimension, view)
         let found = zip(rows, chosen).map { row, riser in
             Riser(
                 row: row, typical: riser.1.typical, rise: riser.2, seenIn: riser.1.seenIn)
