@@ -46,8 +46,8 @@ import Terminal
     }
 
     /// A node as `coordinator run` runs it, started.
-    func startNode(_ bench: BenchCluster) -> NodeRunner {
-        let log = NodeLog(node: "bench", lowest: .warning) {
+    func startNode(_ bench: BenchCluster, name: String = "bench") -> NodeRunner {
+        let log = NodeLog(node: name, lowest: .warning) {
             CoordinatorBench.write($0, to: .standardError())
         }
         let timing: NodeTiming
@@ -56,7 +56,7 @@ import Terminal
         }
         let runner = NodeRunner(
             Node.Clients(bench.cluster.configuration),
-            Node.Options(name: "bench", host: "bench", timing: timing), log: log)
+            Node.Options(name: name, host: "bench", timing: timing), log: log)
         runner.start()
         return runner
     }

@@ -42,6 +42,13 @@ enum BenchModel {
                         help: "with sketch: records counted by window, dimension and shard"),
                 ]),
             Command(
+                "search", summary: "latencies of searches over every page, with three nodes",
+                options: redis + traffic + [
+                    Option(
+                        "questions", .value(.count(20...100_000)), valueName: "N",
+                        default: "200", help: "how many of each kind")
+                ]),
+            Command(
                 "plan", summary: "milliseconds of planning who owns which shard, without Redis",
                 options: [
                     Option(

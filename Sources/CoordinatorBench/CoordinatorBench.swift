@@ -41,6 +41,7 @@ import Terminal
                     try await bench.run()
                 case "rotate": try await RotateBench(arguments).run()
                 case "plan": PlanBench(arguments).run()
+                case "search": try await SearchBench(arguments).run()
                 default: try await ReadBench(arguments).run()
                 }
                 return ExitCode.done.rawValue

@@ -17,7 +17,6 @@ import Terminal
         let workload = Workload(
             try TrafficArguments.read(arguments, endingAt: try await bench.serverTime()))
         var report = BenchReport()
-        try await SearchIndexes.create(bench)
         try await ours(bench, workload, &report)
 
         let sample = workload.resolved(Int(arguments.requiredInteger("baseline-events")))
@@ -25,7 +24,6 @@ import Terminal
             try await Baseline.run(bench, sample, .documents)
         }
         add("(a) 3 HINCRBY + 3 PFADD + 3 JSON.SET, indexed", a, sample.count, &report)
-        try await SearchIndexes.drop(bench)
         let b = try await bench.measure { () async throws(BenchError) in
             try await Baseline.run(bench, sample, .hashes)
         }

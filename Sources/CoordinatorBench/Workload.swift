@@ -35,6 +35,23 @@ import TrafficGenerator
         return firsts.count
     }
 
+    /// Writes one view of every page there is, however rarely it is read, into the first source.
+    func loadEveryPage(into bench: BenchCluster) async throws(BenchError) -> Int {
+        let slot = HashSlot(key: Self.firstSource)
+        let start = UInt64(generator.options.startMilliseconds)
+        let pages = generator.options.pages
+        try await bench.pipeline(pages) { index in
+            self.lastID = StreamID(milliseconds: start, sequence: UInt64(index))
+            return (
+                RedisCommand(
+                    "XADD", .init(Self.firstSource), .init(self.lastID.description), "url",
+                    .init(self.generator.pageAddress(index)), "uui", .init("\(index % 999)")),
+                slot
+            )
+        }
+        return pages
+    }
+
     /// Writes all events into the source's stream, ids after their arrival.
     func load(into bench: BenchCluster) async throws(BenchError) {
         count = generator.reduce(into: 0) { count, _ in count += 1 }

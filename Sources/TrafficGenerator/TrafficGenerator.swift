@@ -113,6 +113,14 @@ public struct TrafficGenerator: Sequence, IteratorProtocol, Sendable {
         }
     }
 
+    /// The plain address of a page by its place, the most read first.
+    public func pageAddress(_ index: Int) -> [UInt8] {
+        let page = catalogue.pages[index]
+        let start = Int(page.path.offset)
+        return Array("https://".utf8) + catalogue.hosts[Int(page.site)]
+            + catalogue.text[start..<start + Int(page.path.length)]
+    }
+
     private static let home: ArraySlice<UInt8> = [UInt8(ascii: "/")]
     /// An article older than this is passed over three times of four.
     private static let freshness: Int64 = 43_200_000

@@ -62,7 +62,7 @@ extension ServerSuites {
             "trending pages", "live", "top pages --last today --tz Europe/Luxembourg",
             "status", "shards", "tiers", "sources", "leader", "wait", "export", "audit",
             "top pages", "report --website RTL", "config show", "nodes", "history", "drain n1",
-            "step-down", "rebalance", "pause 5m", "resume 5m",
+            "step-down", "rebalance", "pause 5m", "resume 5m", "search x",
         ]
 
         @Test("nobody there is 2, and names the address", arguments: readers + ["init", "check"])

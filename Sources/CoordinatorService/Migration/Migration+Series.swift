@@ -3,6 +3,9 @@ import RedisClient
 
 /// The original's series into ours.
 extension Migration {
+    /// A window of ours may still get a sample from the original's next rotation, which comes a
+    /// tier's length later, and some time more when its Redis is busy. ms.
+    private static let lag: Int64 = 3_600_000
     /// Samples of one call of the script.
     private static let samplesPerCall = 500
 
@@ -136,7 +139,8 @@ extension Migration {
             for point in Series.points(reply) {
                 read += 1
                 let window = series.tier.start(of: point.window)
-                guard series.tier.end(of: window) <= now else {
+                let end = series.tier.end(of: window)
+                guard end <= newest || now - end >= series.tier.lengthMilliseconds + Self.lag else {
                     summary.skip(.openWindow)
                     continue
                 }

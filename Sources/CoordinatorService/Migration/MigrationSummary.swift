@@ -21,7 +21,7 @@ public struct MigrationSummary: Sendable, Equatable {
         case otherTier
         /// Samples that are older than series are kept.
         case expired
-        /// Windows that had not ended.
+        /// Windows that the original may still write to.
         case openWindow
         /// Count-min sketches.
         case sketch
@@ -45,7 +45,7 @@ public struct MigrationSummary: Sendable, Equatable {
             case .shared: "series of a name that several websites share"
             case .otherTier: "series of tiers or figures that this deployment does not keep"
             case .expired: "samples older than series are kept"
-            case .openWindow: "samples of windows that have not ended"
+            case .openWindow: "samples of windows that may still get another"
             case .sketch:
                 "pageview sketches: estimates of windows that begin anywhere; "
                     + "what they led to is in the series"
