@@ -74,8 +74,16 @@ extension ServerSuites {
             }
 
             func title(_ number: UInt32) async throws -> String {
+                try await value(number, "$.metadata.title")
+            }
+
+            func words(_ number: UInt32) async throws -> String {
+                try await value(number, "$.metadata.words")
+            }
+
+            private func value(_ number: UInt32, _ path: String) async throws -> String {
                 let key = RedisKeys.document(.page, client.tag, Self.page(number))
-                return try await ask("JSON.GET", key, "$.metadata.title").text ?? ""
+                return try await ask("JSON.GET", key, path).text ?? ""
             }
         }
 
@@ -87,9 +95,10 @@ extension ServerSuites {
             let pages = try await bench.take()
             #expect(pages.map(\.article) == [18_446_744_073_709_551_615, 42])
             #expect(try await bench.take() == pages, "nothing changes by handing out")
-            #expect(try await bench.note([bench.found(pages[0], "first")]) == 1)
+            #expect(try await bench.note([bench.found(pages[0], "First Été")]) == 1)
             #expect(try await bench.note([bench.found(pages[0], "second")]) == 0)
-            #expect(try await bench.title(1) == #"["first"]"#)
+            #expect(try await bench.title(1) == #"["First Été"]"#)
+            #expect(try await bench.words(1) == #"["first ete"]"#, "as it is searched for")
             #expect(try await bench.take() == [pages[1]])
             let counts = RedisKeys.enrichmentCounts(bench.client.tag)
             #expect(try await bench.ask("HGET", counts, "found").text == "1")

@@ -1,5 +1,4 @@
 import CoordinatorCore
-import FoundationEssentials
 import RedisClient
 
 /// The calls of `enrich.lua` on one shard.
@@ -139,30 +138,8 @@ extension ShardClient {
 
     /// The JSON without its last brace: the script adds the time.
     private static func metadata(_ values: ArticleFields.Values) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
-        do {
-            return Array(try encoder.encode(Metadata(values: values)).dropLast())
-        } catch {
-            // Strings and integers always have a JSON form.
-            preconditionFailure("metadata could not be encoded: \(error)")
-        }
-    }
-
-    /// What the API does not have is null, as before.
-    private struct Metadata: Encodable {
-        let values: ArticleFields.Values
-
-        enum CodingKeys: String, CodingKey {
-            case title, kicker
-            case displayDate = "display_date"
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(values.title, forKey: .title)
-            try container.encode(values.kicker, forKey: .kicker)
-            try container.encode(values.displayDate, forKey: .displayDate)
-        }
+        DocumentText().metadata(
+            title: values.title, kicker: values.kicker, displayDate: values.displayDate
+        ).dropLast()
     }
 }
