@@ -9,7 +9,7 @@ struct HTTPClientTests {
     /// What a client gives for one path.
     @LoopActor private func get(
         _ path: String, host: String = "127.0.0.1", port: UInt16? = nil,
-        allowsPrivate: Bool = true, hosts: Set<String>? = nil,
+        scheme: String = "http", allowsPrivate: Bool = true, hosts: Set<String>? = nil,
         _ configure: (inout HTTPClient.Limits) -> Void = { _ in }
     ) async throws -> Result<HTTPResponse, HTTPError> {
         let shared = try await ArticleServer.shared.value.port
@@ -22,7 +22,8 @@ struct HTTPClientTests {
             limits: limits, agent: "tests/1")
         defer { client.close() }
         let literal = host.contains(":") ? "[\(host)]" : host
-        let request = HTTPRequest(host: host, port: place, url: "http://\(literal):\(place)\(path)")
+        let request = HTTPRequest(
+            host: host, port: place, url: "\(scheme)://\(literal):\(place)\(path)")
         do throws(HTTPError) { return .success(try await client.get(request)) } catch {
             return .failure(error)
         }
@@ -132,6 +133,20 @@ struct HTTPClientTests {
         guard case .failure(.addressRefused(_, _, .linkLocal)) = metadata else {
             Issue.record("\(metadata)")
             return
+        }
+    }
+
+    @Test("a server without TLS is none under https, and only http and https are spoken")
+    @LoopActor func schemes() async throws {
+        guard case .failure(.unreachable) = try await get("/items/1", scheme: "https") else {
+            Issue.record("an answer in the clear was taken for one under https")
+            return
+        }
+        for scheme in ["ftp", "file", "gopher", "telnet"] {
+            guard case .failure(.interrupted) = try await get("/items/1", scheme: scheme) else {
+                Issue.record("\(scheme) was spoken")
+                continue
+            }
         }
     }
 

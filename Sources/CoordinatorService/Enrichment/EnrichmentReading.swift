@@ -99,11 +99,12 @@ extension Deployment {
         var total: Int64 = 0
         for shard in layout.shards {
             let client = ShardClient(self, shard)
-            var count: Int64
-            repeat {
-                count = try await client.retryDead(count: ShardEnrichment.retriesAtOnce)
-                total += count
-            } while count == Int64(ShardEnrichment.retriesAtOnce)
+            var looked = Int64(ShardEnrichment.retriesAtOnce)
+            while looked == Int64(ShardEnrichment.retriesAtOnce) {
+                let answer = try await client.retryDead(count: ShardEnrichment.retriesAtOnce)
+                total += answer.pages
+                looked = answer.looked
+            }
         }
         return total
     }

@@ -54,23 +54,25 @@ extension ShardClient {
             Noted(count: count, faults: items[2].int ?? 0, fault: items[3].text ?? ""))
     }
 
-    /// Asks again for pages that were given up; returns how many there were, up to `count`.
-    func retryDead(count: Int) async throws(ServiceError) -> Int64 {
+    /// Asks again for pages that were given up, looking at `count` of them at most.
+    func retryDead(count: Int) async throws(ServiceError) -> (pages: Int64, looked: Int64) {
         try await retry(count, "")
     }
 
     /// Asks again for one page, whatever is known of it; false when it has no article.
     func retry(_ page: RecordID) async throws(ServiceError) -> Bool {
-        try await retry(1, page.hex) > 0
+        try await retry(1, page.hex).pages > 0
     }
 
-    private func retry(_ count: Int, _ page: String) async throws(ServiceError) -> Int64 {
+    private func retry(
+        _ count: Int, _ page: String
+    ) async throws(ServiceError) -> (pages: Int64, looked: Int64) {
         let reply = try await run(
             ScriptLibrary.enrich, [.init(tag), "", "retry", .init(count), .init(page)])
-        guard let items = reply.items, items.count == 2, let count = items[1].int else {
-            throw unexpected(reply)
-        }
-        return count
+        guard let items = reply.items, items.count == 3, let pages = items[1].int,
+            let looked = items[2].int
+        else { throw unexpected(reply) }
+        return (pages, looked)
     }
 
     // MARK: Reading and writing

@@ -8,7 +8,7 @@
 --       retry: 4 how many dead letters at most · 5 id of one page, or '' for dead letters
 -- Reply take   {'OK', {id, place, article id, attempts, misses, 1 = has metadata, …}}
 --       note   {'OK', results that were noted, faults, last fault}
---       retry  {'OK', pages asked for again}
+--       retry  {'OK', pages asked for again, dead letters that were looked at}
 --       {'FENCED', token held}
 -- A page waits in one of two places: in the queue, named by its entry, or in the schedule, named by the ms
 -- when it is due. It stays there while it is asked for, and a result is noted only if it is there still:
@@ -50,6 +50,13 @@ local function field_of(entry, name)
     end
 end
 
+-- What nobody could read would be handed out for ever, and in front of all others.
+local function is_page(id, article)
+    return id and #id == 40 and not string.find(id, '[^0-9a-f]') and article
+        and not string.find(article, '[^0-9]')
+        and (#article < 20 and #article > 0 or #article == 20 and article <= '18446744073709551615')
+end
+
 local function take()
     local most, age = tonumber(ARGV[4]), tonumber(ARGV[5])
     local pages = {}
@@ -60,10 +67,10 @@ local function take()
     end
     for _, entry in ipairs(redis.call('XRANGE', queue, '-', '+', 'COUNT', most)) do
         local id, article = field_of(entry, 'id'), field_of(entry, 'article_id')
-        if id and article and string.match(article, '^%d+$') then
+        if is_page(id, article) then
             give(id, entry[1], article, '0', '0', '0')
         else
-            -- Without an article's number there is nothing to ask for.
+            -- Without a page and an article's number there is nothing to ask for.
             redis.call('XDEL', queue, entry[1])
             redis.call('HINCRBY', counts, 'skipped', 1)
         end
@@ -73,21 +80,26 @@ local function take()
         local id, score = due[i], tonumber(due[i + 1])
         local tried = redis.call('HGET', tries, id)
         local article, attempts, misses, known
+        local waits = false
         if tried then
             article, attempts, misses, known = string.match(tried, '^(%d+) (%d+) (%d+) ([01])$')
         else
             article, attempts, misses, known = article_of(id), '0', '0', '1'
             -- Only what somebody still reads is renewed.
             local visit = article and age > 0 and last_visit(id)
-            if not article or age == 0 then
-                redis.call('ZREM', schedule, id)
+            if age == 0 then
                 article = nil
             elseif visit and visit < score - age then
                 redis.call('ZADD', schedule, text(now + age), id)
-                article = nil
+                waits = true
             end
         end
-        if article then give(id, text(score), article, attempts, misses, known) end
+        if not waits and is_page(id, article) then
+            give(id, text(score), article, attempts, misses, known)
+        elseif not waits then
+            redis.call('ZREM', schedule, id)
+            redis.call('HDEL', tries, id)
+        end
     end
     return {'OK', pages}
 end
@@ -173,16 +185,21 @@ end
 local function retry()
     if ARGV[5] ~= '' then
         local article = article_of(ARGV[5])
-        if not article then return {'OK', 0} end
+        if not is_page(ARGV[5], article) then return {'OK', 0, 0} end
         again(ARGV[5], article)
-        return {'OK', 1}
+        return {'OK', 1, 0}
     end
     local letters = redis.call('XRANGE', dead, '-', '+', 'COUNT', tonumber(ARGV[4]))
+    local count = 0
     for _, letter in ipairs(letters) do
-        again(field_of(letter, 'id'), field_of(letter, 'article_id'))
+        local id, article = field_of(letter, 'id'), field_of(letter, 'article_id')
+        if is_page(id, article) then
+            again(id, article)
+            count = count + 1
+        end
         redis.call('XDEL', dead, letter[1])
     end
-    return {'OK', #letters}
+    return {'OK', count, #letters}
 end
 
 if ARGV[3] == 'take' then return take() end
