@@ -20,8 +20,6 @@ import Glibc
     /// Why this side ended it; libcurl only knows that it did.
     private var objection: HTTPError?
 
-    /// Slower than this for half of the total limit is a peer that only keeps a connection busy.
-    private static let slowestBytesPerSecond = 32
     /// Connections are made anew after this, so that a changed address is followed.
     private static let longestConnectionSeconds = 300
 
@@ -88,10 +86,9 @@ import Glibc
         set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         set(CURLOPT_USERAGENT, agent)
         set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate")
+        // This bounds a peer that drips, too. A limit of speed would end what is only late.
         set(CURLOPT_TIMEOUT_MS, Int(left.wholeMilliseconds))
         set(CURLOPT_CONNECTTIMEOUT_MS, Int(min(limits.connect, left).wholeMilliseconds))
-        set(CURLOPT_LOW_SPEED_LIMIT, Self.slowestBytesPerSecond)
-        set(CURLOPT_LOW_SPEED_TIME, max(1, Int(limits.total.components.seconds) / 2))
         set(CURLOPT_MAXLIFETIME_CONN, Self.longestConnectionSeconds)
         require(
             coordinator_easy_set_size(

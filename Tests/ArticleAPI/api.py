@@ -135,10 +135,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "title": "Article %s, edition %d" % (article, MODE["edition"]), "kicker": "Kicker " + article,
             "display_date": "2024-07-24T21:58:20+02:00",
         }) if status == 200 else "{}"
-        try:
-            self.answer(status, text, headers)
-        finally:
-            RECORD.end(article, status)
+        # Before the answer goes out: who has it may send the next request at once.
+        RECORD.end(article, status)
+        self.answer(status, text, headers)
 
     def raw(self, *pieces):
         for piece in pieces:
@@ -200,6 +199,11 @@ def stall(handler, _):
     handler.close_connection = True
 
 
+def late(handler, words):
+    time.sleep(float(words[0]))
+    handler.answer(200, '{"title":"late"}')
+
+
 def close(handler, _):
     handler.close_connection = True
 
@@ -228,7 +232,7 @@ def echo(handler, _):
 
 
 KINDS = {"status": status, "redirect": redirect, "bomb": bomb, "zipped": zipped, "headers": headers, "hints": hints,
-         "forever": forever, "drip": drip, "stall": stall, "close": close, "short": short, "garbage": garbage,
+         "forever": forever, "drip": drip, "stall": stall, "late": late, "close": close, "short": short, "garbage": garbage,
          "large": large, "echo": echo}
 
 

@@ -102,6 +102,12 @@ struct HTTPClientTests {
         }
     }
 
+    @Test("an answer that is late but in time is taken")
+    @LoopActor func late() async throws {
+        let found = try await get("/is/late/5.5") { $0.total = .seconds(9) }
+        #expect(try text(found) == #"{"title":"late"}"#)
+    }
+
     @Test("a broken answer is an error, not half an article")
     @LoopActor func broken() async throws {
         for path in ["/is/short/", "/is/close/", "/is/garbage/"] {
