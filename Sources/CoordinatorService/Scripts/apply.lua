@@ -238,8 +238,8 @@ local function document(i)
     if json then
         made = attempt('JSON.SET', document_key(dimension, tag, id), '$', json, 'NX')
         if made and documents[i + 4] then
-            attempt('XADD', 'ST:ENRICH:P:{' .. tag .. '}::', 'MAXLEN', '~', 1000000, '*', 'id', id,
-                'article_id', documents[i + 4])
+            attempt('XADD', 'ST:ENRICH:P:{' .. tag .. '}::', 'MAXLEN', '~',
+                most > 0 and most_kept(most) or 1000000, '*', 'id', id, 'article_id', documents[i + 4])
         end
         if not made then upgrade(document_key(dimension, tag, id), json) end
     end

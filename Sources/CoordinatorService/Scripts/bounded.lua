@@ -56,6 +56,10 @@ local function keep_record(most, tiers, dimension, tag, id, now, is_heavy)
         end
         redis.call('UNLINK', unpack(keys))
         redis.call('ZREM', 'SS:VISITS::{' .. tag .. '}::', dimension .. gone)
+        if dimension == 'P' then
+            redis.call('ZREM', 'SS:ENRICH:P:{' .. tag .. '}::', gone)
+            redis.call('HDEL', 'H:ENRICH:P:{' .. tag .. '}::', gone)
+        end
     end
     return true
 end
