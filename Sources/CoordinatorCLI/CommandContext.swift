@@ -165,15 +165,18 @@ import Terminal
             }
             return typed
         }
-        if let path = arguments.text("password-file") {
-            do throws(CommandError) {
-                let text = try TextFile.read(path, limit: 4_096)
-                return text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
-            } catch {
-                throw .configuration(error.message)
-            }
+        return try password("password-file") ?? arguments.text("password")
+    }
+
+    /// The first line of the file that an option names; nil where it names none.
+    func password(_ option: String) throws(RedisError) -> String? {
+        guard let path = arguments.text(option) else { return nil }
+        do throws(CommandError) {
+            let text = try TextFile.read(path, limit: 4_096)
+            return text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+        } catch {
+            throw .configuration(error.message)
         }
-        return arguments.text("password")
     }
 
     /// Runs a service call with its failure as this command's.

@@ -20,5 +20,9 @@ import Terminal
         "resume": PauseCommand.resume,
         "enrichment status": EnrichmentCommand.status,
         "enrichment retry": EnrichmentCommand.retry,
+        "dead-letters list": DeadLettersCommand.list,
+        "dead-letters show": DeadLettersCommand.show,
+        "dead-letters replay": DeadLetterChanges.replay,
+        "dead-letters purge": DeadLetterChanges.purge, "rebuild": RebuildCommand.run,
     ].merging(questions) { _, question in question }
 }

@@ -10,7 +10,8 @@ enum ProgramModel {
         description:
             "One stream entry per page view becomes figures per website, section and page, "
             + "in windows of 1 minute to 3 hours.",
-        commands: deployment + observation + questions + figures + checks + operations + other,
+        commands: deployment + observation + questions + figures + checks + operations + recovery
+            + other,
         globalOptions: globals,
         epilogue: "Exit codes:\n" + ExitCode.helpTable)
 
@@ -154,9 +155,9 @@ enum ProgramModel {
             "import", summary: "web-server logs or ndjson events into the deployment",
             description:
                 "Combined and common logs, ndjson; also gzip. The same file again, or grown, adds "
-                + "nothing twice.",
+                + "nothing twice. With --from-redis the entries of a tracker's stream elsewhere.",
             group: "Deployment",
-            operands: [Operand("file", .oneOrMore, help: "a file, or - for standard input")],
+            operands: [Operand("file", .any, help: "a file, or - for standard input")],
             options: [
                 Option(
                     "format", .value(.choice(["auto", "combined", "common", "vhost", "ndjson"])),
@@ -173,7 +174,7 @@ enum ProgramModel {
                 Option(
                     "source-name", .value(.text), valueName: "NAME",
                     help: "names the source; default: the file's first 1,024 bytes"),
-            ]),
+            ] + copying),
         Command(
             "migrate", summary: "take over documents and series of the original system",
             description:
@@ -226,7 +227,7 @@ enum ProgramModel {
             ]),
     ]
 
-    private static let consent: [Option] = [
+    static let consent: [Option] = [
         Option("dry-run", help: "say what would happen, change nothing"),
         Option("yes", short: "y", help: "do not ask; needed where there is no terminal"),
     ]

@@ -7,6 +7,11 @@ import Terminal
 /// `coordinator import`: files into sources of their own.
 @LoopActor enum ImportCommand {
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
+        if CopyCommand.isMeant(context) { return try await CopyCommand.run(context) }
+        guard !context.arguments.operands("file").isEmpty else {
+            throw CommandError(
+                .usage, "import needs a file, - for standard input, or --from-redis URL")
+        }
         let deployment = try await context.deployment()
         let importer = Importer(deployment)
         let latest = try await context.service { () async throws(ServiceError) in

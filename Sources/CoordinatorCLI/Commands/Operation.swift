@@ -144,7 +144,7 @@ import Terminal
 
 extension CommandContext {
     /// Makes sure that there is somebody to ask.
-    fileprivate func checkTerminal() throws(CommandError) {
+    func checkTerminal() throws(CommandError) {
         guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else {
             throw CommandError(
                 .usage,
@@ -154,7 +154,7 @@ extension CommandContext {
     }
 
     /// Asks on the terminal; anything but a yes is a no.
-    fileprivate func confirms(_ question: String) -> Bool {
+    func confirms(_ question: String) -> Bool {
         progress(question + " [y/N] ")
         return ["y", "yes"].contains((readLine() ?? "").lowercased())
     }

@@ -121,6 +121,20 @@ public enum RedisKeys {
         "ST:IMPORT::{\(tag)}\(id.hex)::"
     }
 
+    /// The stream that holds what is copied of a stream elsewhere; `id` is made from its name.
+    public static func copySource(_ tag: String, _ id: RecordID) -> String {
+        "ST:COPY::{\(tag)}\(id.hex)::"
+    }
+
+    /// Whether a source is a copy of a stream elsewhere.
+    public static func isCopySource(_ key: String) -> Bool { key.hasPrefix("ST:COPY::{") }
+
+    /// The stream that the shard's dead letters are moved to when they are replayed.
+    public static func replaySource(_ tag: String) -> String { "ST:REPLAY::{\(tag)}::" }
+
+    /// Whether a source is the replay of some shard's dead letters.
+    public static func isReplaySource(_ key: String) -> Bool { key.hasPrefix("ST:REPLAY::{") }
+
     /// What is known of a source, beside its stream: `slotTag` is a tag in the stream's own slot
     /// (`ShardLayout.tag(inSlot:)`), `id` the SHA-1 of the stream's key.
     public static func sourceState(_ slotTag: String, _ id: RecordID) -> String {

@@ -17,6 +17,9 @@ enum ScriptLibrary {
     static let read = make("read", PackageResources.read_lua)
     static let look = make("look", PackageResources.look_lua)
     static let trim = make("trim", PackageResources.trim_lua)
+    static let replay = make("replay", PackageResources.replay_lua)
+    static let append = make("append", PackageResources.append_lua)
+    static let rebuild = make("rebuild", PackageResources.rebuild_lua)
     static let lease = make("lease", PackageResources.lease_lua, evenWithoutMemory: true)
     static let heartbeat = make(
         "heartbeat", PackageResources.heartbeat_lua, evenWithoutMemory: true)
@@ -29,7 +32,7 @@ enum ScriptLibrary {
     static let permit = make("permit", PackageResources.permit_lua)
     static let all = [
         claim, apply, rotate, read, look, trim, lease, heartbeat, publish, record, order, migrate,
-        migrateSeries, enrich, permit,
+        migrateSeries, enrich, permit, replay, append, rebuild,
     ]
 
     /// - Parameter evenWithoutMemory: the script writes next to nothing, and without it nobody

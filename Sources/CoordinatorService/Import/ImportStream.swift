@@ -3,21 +3,29 @@ import EventLoop
 import ImportFormats
 import RedisClient
 
-/// The stream of an import, written by one importer.
+/// A stream whose entries have ids made by who writes them: an import's, or a copy's.
 ///
 /// - Thread: loop only.
 @LoopActor struct ImportStream {
-    /// A lost reply is settled by looking at the stream's end, this often at most.
+    /// A lost reply is settled by the same call again, this often at most.
     private static let attempts = 5
+    /// Entries and bytes of one call: a few ms of its master.
+    private static let entriesAtOnce = 500
+    private static let bytesAtOnce = 512 * 1_024
+    /// Fields of one entry beyond these are left out: no event has as many, and a script's call
+    /// takes no more than some thousand arguments.
+    private static let fieldsKept = 1_000
 
     private let cluster: RedisCluster
     private let key: String
+    private let guardKey: String
     private let slot: HashSlot
 
     init(_ cluster: RedisCluster, _ key: String) {
         self.cluster = cluster
         self.key = key
         slot = HashSlot(key: key)
+        guardKey = RedisKeys.guardKey(ShardLayout.tag(inSlot: slot))
     }
 
     /// The last id that the stream ever had, also when its entries were trimmed; nil when there is
@@ -34,45 +42,77 @@ import RedisClient
         }
     }
 
-    /// Adds entries in order.
-    ///
-    /// - Returns: the last id in the stream.
-    func add(_ entries: [ImportEntry]) async throws(ServiceError) -> StreamID? {
-        var rest = entries[...]
-        var failure = ServiceError.redis(.closed)
-        for _ in 0..<Self.attempts {
-            guard let last = rest.last else { return entries.last?.id }
-            do throws(RedisError) {
-                let replies = try await cluster.pipeline(
-                    rest.map(Self.command(key)), slot: slot, lane: .bulk)
-                guard let error = replies.compactMap(\.serverError).first else { return last.id }
-                guard error.message.contains("equal or smaller") else {
-                    throw RedisError.server(code: error.code, message: error.message, endpoint: key)
-                }
-                // Another importer of the same file, or our own lost reply: they are there.
-            } catch {
-                guard error.mayHaveRun else { throw .redis(error) }
-                failure = .redis(error)
-            }
-            let held = try await lastID() ?? .zero
-            rest = rest.drop { $0.id <= held }
-        }
-        guard rest.isEmpty else { throw failure }
-        return entries.last?.id
+    /// What became of entries.
+    enum Added {
+        /// All of them are there, by us or by somebody who writes the same. The stream's last id.
+        case through(StreamID)
+        /// The stream ends before what it held: a failover took entries back. Its last id, from
+        /// which to go on.
+        case wentBack(to: StreamID)
     }
 
-    private static func command(_ key: String) -> (ImportEntry) -> RedisCommand {
-        { entry in
-            var writer = RedisCommandWriter(reserving: 96 + entry.byteCount)
-            writer.append("XADD")
-            writer.append(key)
-            writer.append(entry.id.description)
-            for field in entry.fields {
-                writer.append(field.name)
-                writer.append(field.value)
-            }
-            return writer.finish()
+    /// Adds entries in order behind what is there.
+    ///
+    /// - Parameter position: the stream's last id, as far as is known.
+    func add(
+        _ entries: [ImportEntry], after position: StreamID
+    ) async throws(ServiceError) -> Added {
+        var held = position
+        var rest = entries[...]
+        while true {
+            rest = rest.drop { $0.id <= held }
+            guard !rest.isEmpty else { return .through(held) }
+            let (last, hasAdded) = try await append(Self.part(of: rest), after: held)
+            // Ahead: another importer of the same file, or our own lost reply.
+            guard hasAdded || last > held else { return .wentBack(to: last) }
+            held = last
         }
+    }
+
+    /// As many entries as one call takes, at least one.
+    private static func part(of entries: ArraySlice<ImportEntry>) -> ArraySlice<ImportEntry> {
+        var bytes = 0
+        var end = entries.startIndex
+        while end < entries.endIndex, end - entries.startIndex < entriesAtOnce {
+            bytes += entries[end].byteCount
+            if end > entries.startIndex, bytes > bytesAtOnce { break }
+            end += 1
+        }
+        return entries[..<end]
+    }
+
+    private func append(
+        _ entries: ArraySlice<ImportEntry>, after held: StreamID
+    ) async throws(ServiceError) -> (last: StreamID, hasAdded: Bool) {
+        var packed = MessagePackWriter()
+        packed.array(entries.count * 2)
+        for entry in entries {
+            packed.text(entry.id.description)
+            packed.array(min(entry.fields.count, Self.fieldsKept) * 2)
+            for field in entry.fields.prefix(Self.fieldsKept) {
+                packed.string(field.name)
+                packed.string(field.value)
+            }
+        }
+        var failure = RedisError.closed
+        for _ in 0..<Self.attempts {
+            do throws(RedisError) {
+                let reply = try await cluster.run(
+                    ScriptLibrary.append, keys: [key, guardKey],
+                    arguments: [.init(held.description), .init(packed.bytes)], slot: slot,
+                    lane: .bulk)
+                guard let items = reply.items, items.count == 2, let added = items[0].int,
+                    let last = items[1].text.flatMap({ StreamID($0) })
+                else {
+                    throw .protocolViolation(endpoint: key, reason: "a last id expected")
+                }
+                return (last, added == 1)
+            } catch {
+                guard error.mayHaveRun else { throw .redis(error) }
+                failure = error
+            }
+        }
+        throw .redis(failure)
     }
 
     /// Whether a replica holds everything up to `last`; true where the master has no replica to

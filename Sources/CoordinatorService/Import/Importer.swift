@@ -74,7 +74,7 @@ public struct ImportReport: Sendable {
             }
             if !batch.entries.isEmpty {
                 if record == nil { record = try await open(key, file.name) }
-                last = try await stream.add(batch.entries)
+                last = try await add(batch.entries, to: stream, after: last)
                 added += UInt64(batch.entries.count)
             }
             if var open = record, loopNow() - marked >= Self.markEvery {
@@ -95,6 +95,18 @@ public struct ImportReport: Sendable {
             source: key, summary: sequence.summary, added: added,
             lastEventAt: last.map { Int64(clamping: $0.milliseconds) }.flatMap { $0 > 1 ? $0 : nil }
         )
+    }
+
+    private func add(
+        _ entries: [ImportEntry], to stream: ImportStream, after last: StreamID?
+    ) async throws(ServiceError) -> StreamID {
+        switch try await stream.add(entries, after: last ?? .zero) {
+        case .through(let last): return last
+        case .wentBack:
+            throw .timedOut(
+                "a failover took back part of what was written: import the file again, nothing is "
+                    + "counted twice")
+        }
     }
 
     private func sourceID(_ sequence: ImportSequence) async throws(ServiceError) -> RecordID {

@@ -46,6 +46,8 @@ import RedisClient
     private var unreadable: [String] = []
     private var serverTime: Int64 = 0
     private var hasEvents = false
+    /// What all shards held of imports under way, and when: the ids of an import tell no time.
+    private var heldThen: [String: [(at: Int64, mark: StreamID)]] = [:]
 
     init(
         _ deployment: Deployment, clients: [ShardClient], enrichment: EnrichmentSettings?,
@@ -160,6 +162,7 @@ import RedisClient
                 if loopNow() - lastTrim >= Self.trimEvery {
                     lastTrim = loopNow()
                     try await trimLive()
+                    try await trimOpenImports()
                 }
             } catch {
                 log.change("housekeeping", "sources", "\(error)")
@@ -204,6 +207,26 @@ import RedisClient
             if removed > 0 {
                 log.event(.debug, "trimmed", [("source", source.key), ("entries", "\(removed)")])
             }
+        }
+    }
+
+    /// A copy that goes on for days lets go of what all shards have held for an hour.
+    private func trimOpenImports() async throws(ServiceError) {
+        let open = sources.filter { $0.kind == .import && !$0.isFinished && !$0.isSettled }
+        let keys = Set(open.map(\.key))
+        heldThen = heldThen.filter { keys.contains($0.key) && readers[$0.key] != nil }
+        for source in open {
+            guard let reader = readers[source.key] else { continue }
+            heldThen[source.key, default: []].append((serverTime, reader.lowestWatermark))
+            let past = heldThen[source.key] ?? []
+            guard
+                let place = past.lastIndex(where: {
+                    $0.at <= serverTime - Self.trimBehindMilliseconds
+                })
+            else { continue }
+            heldThen[source.key] = Array(past[place...])
+            _ = try await SourceStream(deployment.cluster, source).trim(
+                before: past[place].mark.next(), exactly: false)
         }
     }
 

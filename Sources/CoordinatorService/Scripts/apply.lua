@@ -19,8 +19,7 @@ if held[1] ~= ARGV[5] then return {'SETTINGS', held[1]} end
 if (held[2] or '') ~= ARGV[3] then return {'WATERMARK', held[2] or ''} end
 
 local tiers = ladder(ARGV[6])
-local series = cmsgpack.unpack(ARGV[7])
-series = {retention = series[1], chunk = series[2]}
+local series = series_settings(ARGV[7])
 local now = clock()
 local floor = tonumber(ARGV[8])
 local initialised = tonumber(ARGV[14])

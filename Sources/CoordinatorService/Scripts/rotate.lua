@@ -31,8 +31,7 @@ if held[2] ~= ARGV[2] then
 end
 if held[1] ~= ARGV[3] then return {'SETTINGS', held[1] or ''} end
 
-local series = cmsgpack.unpack(ARGV[5])
-series = {retention = series[1], chunk = series[2]}
+local series = series_settings(ARGV[5])
 local grace = tonumber(ARGV[6])
 local most = tonumber(ARGV[10])
 local floor = tonumber(held[4] or 0)
@@ -121,30 +120,6 @@ local function collect(children)
     end
     redis.call('HDEL', state, 'collected', 'listed')
     return listed <= listed_and_merged
-end
-
--- An empty HyperLogLog in the dense form. Merging into the sparse form costs registers × bytes: 50 times
--- as much for the records that most devices visit. Records below these many views never get there.
-local function dense()
-    return 'HYLL' .. string.rep('\0', 11) .. '\128' .. string.rep('\0', 12288)
-end
-local dense_from_views, dense_from_bytes, dense_bytes = 400, 1500, 12000
-
--- Starts a target that does not exist yet: with the largest child when that is dense, else, when much
--- will be merged, with an empty dense one.
-local function seed(target, keys)
-    if redis.call('EXISTS', target) == 1 then return end
-    local total, size, largest = 0, 0, nil
-    for _, key in ipairs(keys) do
-        local bytes = redis.call('STRLEN', key)
-        total = total + bytes
-        if bytes > size then size, largest = bytes, key end
-    end
-    if size > dense_bytes then
-        redis.call('COPY', largest, target)
-    elseif total > dense_from_bytes then
-        redis.call('SET', target, dense())
-    end
 end
 
 -- Merges the children's devices into the target; returns how many there are, nil when there are none.

@@ -32,6 +32,12 @@ public struct ImportEntry: Equatable, Sendable {
     /// In the order of the file; of a log line url, uui, dt.
     public var fields: [ImportField]
 
+    /// An entry with this id.
+    public init(id: StreamID, fields: [ImportField]) {
+        self.id = id
+        self.fields = fields
+    }
+
     /// The bytes it holds, for bounds on batches.
     public var byteCount: Int { fields.reduce(0) { $0 + $1.name.count + $1.value.count } }
 }
