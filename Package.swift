@@ -28,6 +28,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibuv", providers: [.apt(["libuv1-dev"])]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -51,6 +52,8 @@ let package = Package(
             name: "TrafficGenerator", dependencies: ["CoordinatorCore"], swiftSettings: hotPath),
         .target(name: "Terminal", swiftSettings: strict),
         .target(
+            name: "Pictures", dependencies: ["CCairo", "CoordinatorCore"], swiftSettings: strict),
+        .target(
             name: "CoordinatorService",
             dependencies: [
                 "CoordinatorCore", "EventLoop", "HTTPClient", "Hashing", "ImportFormats",
@@ -61,7 +64,7 @@ let package = Package(
             name: "coordinator",
             dependencies: [
                 "CoordinatorCore", "CoordinatorService", "EventLoop", "ImportFormats",
-                "RedisClient", "Terminal",
+                "Pictures", "RedisClient", "Terminal",
             ],
             path: "Sources/CoordinatorCLI", swiftSettings: strict),
         .executableTarget(
@@ -92,6 +95,7 @@ let package = Package(
         .testTarget(
             name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator"],
             swiftSettings: strict),
+        .testTarget(name: "PicturesTests", dependencies: ["Pictures"], swiftSettings: strict),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
         .testTarget(
             name: "CoordinatorServiceTests",

@@ -60,6 +60,9 @@ import Terminal
         guard let command = CommandTable.commands[arguments.command.joined(separator: " ")] else {
             preconditionFailure("the command \(arguments.command) is declared but not written")
         }
+        if let picture = SeriesPicture.format(self), arguments.command != ["series"] {
+            throw CommandError(.usage, "-o \(picture.rawValue) is for `coordinator series`")
+        }
         return try await command(self)
     }
 

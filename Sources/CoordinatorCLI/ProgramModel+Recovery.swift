@@ -37,6 +37,19 @@ extension ProgramModel {
             help: "a file whose first line is the password there"),
     ]
 
+    /// Of `series`, for many records at once and for pictures.
+    static let seriesGroup: [Option] = [
+        Option(
+            "dimension", .value(.choice(Dimension.counted.map(\.rawValue))), valueName: "LETTER",
+            help: "all records of a dimension, within --website or --section"),
+        Option(
+            "number", short: "n", .value(.count(1...1_000)), valueName: "N", default: "20",
+            help: "with --dimension: how many series, those with the greatest figures"),
+        Option(
+            "size", .value(.text), valueName: "WxH", default: "800x300",
+            help: "of a picture (-o svg, -o png), in pixels"),
+    ]
+
     static let recovery: [Command] = [
         Command(
             "rebuild", summary: "make windows again from the tier below, and say what changed",

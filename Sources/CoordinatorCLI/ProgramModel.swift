@@ -17,6 +17,9 @@ enum ProgramModel {
 
     // MARK: Options of several commands
 
+    private static let outputs =
+        OutputFormat.allCases.map(\.rawValue) + SeriesPicture.Format.allCases.map(\.rawValue)
+
     static let globals: [Option] = [
         Option(
             "redis-url", .value(.text), valueName: "URL", isRepeatable: true,
@@ -38,8 +41,9 @@ enum ProgramModel {
             "timeout", .value(.span), valueName: "SPAN", environment: ["COORDINATOR_TIMEOUT"],
             group: "Redis", help: "how long a command waits for Redis; default 5s"),
         Option(
-            "output", short: "o", .value(.choice(OutputFormat.allCases.map(\.rawValue))),
-            valueName: "FORMAT", default: "table", group: "Output", help: "the form of the output"),
+            "output", short: "o", .value(.choice(outputs)),
+            valueName: "FORMAT", default: "table", group: "Output",
+            help: "the form of the output; svg, png: of series"),
         Option(
             "watch", short: "w", .optionalValue(.span, bare: "2s"), valueName: "SPAN",
             group: "Output", help: "show it again and again"),
@@ -92,6 +96,10 @@ enum ProgramModel {
         Option(
             "start", .value(.text), valueName: "now|oldest|TIME", default: "now",
             group: "Settings of the deployment", help: "the first window to rotate"),
+        Option(
+            "series-labels", .value(.choice(["full", "compact"])), valueName: "HOW",
+            default: "full", group: "Settings of the deployment",
+            help: "compact: series of pages and items carry none"),
         Option(
             "pageviews", .value(.choice(["exact", "sketch"])), valueName: "HOW", default: "exact",
             group: "Settings of the deployment",
@@ -273,7 +281,7 @@ enum ProgramModel {
                 Option(
                     "metric", .value(.choice(["PG", "UD"])), valueName: "METRIC", default: "PG",
                     help: "PG pageviews or plays, UD unique devices"),
-            ] + items),
+            ] + items + seriesGroup),
         Command(
             "export", summary: "every window there is, a line each", group: "Figures",
             options: [

@@ -67,6 +67,7 @@ struct TidyTests {
     func owners() {
         let owners = [
             "CLibuv": "EventLoop", "CHiredis": "RedisClient", "CZlib": "ImportFormats",
+            "CCairo": "Pictures",
             "CCrypto": "Hashing",
             "CCurl": "HTTPClient",
         ]

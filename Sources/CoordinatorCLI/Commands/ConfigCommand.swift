@@ -14,6 +14,7 @@ import Terminal
                 ("grace", TimeSpan.format(settings.graceMilliseconds)),
                 ("outage-allowance", TimeSpan.format(settings.outageAllowanceMilliseconds)),
                 ("start", "\(settings.start)"), ("pageviews", settings.pageviewsText),
+                ("series-labels", settings.seriesLabelsText),
                 ("initialised", ISO8601Text.text(deployment.initialisedAt)),
             ]
             + settings.sites.hosts.sorted { $0.key < $1.key }.map { ("site \($0.key)", $0.value) }

@@ -57,7 +57,9 @@ import Terminal
                     .wholeMilliseconds,
                 sites: sites,
                 start: StartPolicy.parse(arguments.requiredText("start")),
-                heaviest: heaviest(arguments)
+                heaviest: heaviest(arguments),
+                seriesLabels: DeploymentSettings.SeriesLabels(
+                    rawValue: arguments.requiredText("series-labels"))
             ).validated()
         } catch {
             throw CommandError(error)

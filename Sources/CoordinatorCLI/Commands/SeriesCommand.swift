@@ -1,6 +1,7 @@
 import CoordinatorCore
 import CoordinatorService
 import EventLoop
+import Pictures
 import Terminal
 
 /// `coordinator series`: one figure over time.
@@ -9,7 +10,6 @@ import Terminal
 
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let deployment = try await context.deployment()
-        let record = try await Questions.record(context, deployment)
         let tier = try TierArgument.one(context, deployment.ladder) ?? deployment.ladder.tiers[1]
         let at = try await Questions.moment(context, deployment)
         let to = context.arguments.time("to")?.milliseconds(now: at) ?? at
@@ -18,11 +18,22 @@ import Terminal
         let interval = Interval(tier: tier, from: max(0, from), to: max(0, to))
         let metric: Metric =
             context.arguments.requiredText("metric") == "UD" ? .uniqueDevices : .pageviews
+        if let letter = context.arguments.text("dimension") {
+            return try await SeriesGroupCommand.run(
+                context, deployment, letter, metric, interval)
+        }
+        let record = try await Questions.record(context, deployment)
         let answer = try await context.service { () async throws(ServiceError) in
             try await Series(deployment).points(record, metric, interval)
         }
         let views = record.dimension.isPlayed ? "plays" : "pageviews"
         let what = metric == .pageviews ? views : "devices"
+        if let format = SeriesPicture.format(context) {
+            try SeriesPicture.write(
+                context, format, "\(what) of \(record.name)", answer.interval,
+                isFinal: answer.isFinal, [Chart.Line(record.name, answer.value)])
+            return context.finish(missing: answer.missing)
+        }
         Questions.heading(
             context, "\(what) of \(record.name)", answer.interval, isFinal: answer.isFinal)
         context.show(document(answer, record, metric, deviceColumn: what))

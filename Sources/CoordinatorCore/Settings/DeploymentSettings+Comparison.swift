@@ -19,6 +19,7 @@ extension DeploymentSettings {
             TimeSpan.format(stored.outageAllowanceMilliseconds))
         compare("start", start.description, stored.start.description)
         compare("pageviews", pageviewsText, stored.pageviewsText)
+        compare("series-labels", seriesLabelsText, stored.seriesLabelsText)
         return lines + siteDifferences(from: stored.sites)
     }
 
@@ -26,6 +27,9 @@ extension DeploymentSettings {
     public var pageviewsText: String {
         heaviest.map { "sketch of the heaviest \($0)" } ?? "exact"
     }
+
+    /// `full` or `compact`.
+    public var seriesLabelsText: String { seriesLabels?.rawValue ?? "full" }
 
     /// One text for equal settings, whatever order the tables are held in.
     ///
@@ -40,6 +44,8 @@ extension DeploymentSettings {
         ]
         // Not for exact ones: their digest is the same as before there were others.
         if let heaviest { lines.append("heaviest\t\(heaviest)") }
+        // Not for full ones: their digest is the same as before there were others.
+        if let seriesLabels { lines.append("series-labels\t\(seriesLabels.rawValue)") }
         lines += sites.hosts.map { "host\t\($0.key)\t\($0.value)" }.sorted(by: Self.bytesPrecede)
         lines += sites.keepQuery
             .flatMap { name, keys in keys.map { "keep-query\t\(name)\t\($0)" } }

@@ -24,6 +24,19 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
     public var sites: SiteTable
     /// The first windows to rotate.
     public var start: StartPolicy
+    /// Which series carry labels; nil for all.
+    public var seriesLabels: SeriesLabels?
+
+    /// Fewer labels than usual.
+    public enum SeriesLabels: String, Sendable, Codable {
+        /// Websites and sections alone: pages and items are many, and labels the most of a series.
+        case compact
+    }
+
+    /// Whether the series of a dimension carry labels.
+    public func hasSeriesLabels(_ dimension: Dimension) -> Bool {
+        seriesLabels == nil || dimension == .website || dimension == .section
+    }
     /// How many records of a dimension a window of a shard counts, the heaviest ones; nil for all,
     /// exactly.
     public var heaviest: Int?
@@ -32,7 +45,8 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
     public init(
         schema: Int = currentSchema, shards: Int = 64, tiers: String = Ladder.standard.text,
         graceMilliseconds: Int64 = 30_000, outageAllowanceMilliseconds: Int64 = 21_600_000,
-        sites: SiteTable = .empty, start: StartPolicy = .now, heaviest: Int? = nil
+        sites: SiteTable = .empty, start: StartPolicy = .now, heaviest: Int? = nil,
+        seriesLabels: SeriesLabels? = nil
     ) {
         self.schema = schema
         self.shards = shards
@@ -42,6 +56,7 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
         self.sites = sites
         self.start = start
         self.heaviest = heaviest
+        self.seriesLabels = seriesLabels
     }
 
     /// The settings with the ladder in its canonical spelling, if a node can work with them.

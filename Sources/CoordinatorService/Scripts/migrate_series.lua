@@ -6,8 +6,7 @@
 --       4 tier name · 5 dimension · 6 id · 7 metric · 8 samples {window start ms, value, …}, oldest first
 -- Reply {{added, there before, older than series keep}, faults, last fault}
 local tag, writes = ARGV[1], ARGV[2] == '1'
-local series = cmsgpack.unpack(ARGV[3])
-series = {retention = series[1], chunk = series[2]}
+local series = series_settings(ARGV[3])
 local tier, dimension, id, metric = {name = ARGV[4]}, ARGV[5], ARGV[6], ARGV[7]
 local samples = cmsgpack.unpack(ARGV[8])
 

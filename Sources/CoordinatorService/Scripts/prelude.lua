@@ -162,17 +162,26 @@ local function series_key(tier, dimension, tag, id, metric)
     return 'TS:' .. tier.name .. ':' .. dimension .. ':{' .. tag .. '}' .. id .. '::' .. metric
 end
 
--- What every series is made with: {retention, chunk}.
+-- What series are made with: {retention, chunk, 1 = pages and items have no labels, tier, its chunk, …}.
 local function series_settings(packed)
     local values = cmsgpack.unpack(packed)
-    return {retention = values[1], chunk = values[2]}
+    local series = {retention = values[1], chunk = values[2], compact = values[3] == 1, chunks = {}}
+    for i = 4, #values, 2 do series.chunks[values[i]] = values[i + 1] end
+    return series
 end
 
--- series: {retention, chunk}. Adds the first sample of a series, with what it is to keep and its labels.
+-- Adds the first sample of a series, with what it is to keep and its labels.
 local function first_sample(series, tier, dimension, tag, id, metric, start, value)
-    note_sample(redis.pcall('TS.ADD', series_key(tier, dimension, tag, id, metric), start, value,
-        'RETENTION', series.retention, 'CHUNK_SIZE', series.chunk, 'DUPLICATE_POLICY', 'LAST',
-        'LABELS', unpack(series_labels(tier, dimension, metric, tag, id))))
+    local words = {'TS.ADD', series_key(tier, dimension, tag, id, metric), start, value,
+        'RETENTION', series.retention, 'CHUNK_SIZE', series.chunks[tier.name] or series.chunk,
+        'DUPLICATE_POLICY', 'LAST'}
+    if not series.compact or dimension == 'W' or dimension == 'S' then
+        words[#words + 1] = 'LABELS'
+        for _, word in ipairs(series_labels(tier, dimension, metric, tag, id)) do
+            words[#words + 1] = word
+        end
+    end
+    note_sample(redis.pcall(unpack(words)))
 end
 
 -- policy: LAST for a whole figure, SUM for a correction.

@@ -31,6 +31,20 @@ struct DeploymentSettingsTests {
         #expect(try valid.validated() == valid)
     }
 
+    @Test("full labels are what they were before there were others; compact ones differ")
+    func seriesLabels() throws {
+        let full = settings { _ in }
+        let compact = settings { $0.seriesLabels = .compact }
+        #expect(!full.canonicalText.contains("series-labels"))
+        #expect(full.digest(by: SHA1Hasher()) != compact.digest(by: SHA1Hasher()))
+        #expect(
+            compact.differences(from: full) == [
+                "series-labels is compact here and full in the deployment"
+            ])
+        #expect(full.hasSeriesLabels(.page) && compact.hasSeriesLabels(.section))
+        #expect(!compact.hasSeriesLabels(.page) && !compact.hasSeriesLabels(.video))
+    }
+
     @Test("exact settings are what they were before there were others; bounded ones differ")
     func heaviest() throws {
         let exact = settings { _ in }
