@@ -32,7 +32,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CMicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
 
+        .target(name: "Metrics", swiftSettings: strict),
         .target(name: "CoordinatorCore", swiftSettings: hotPath + simulated),
         .target(
             name: "Hashing", dependencies: ["CCrypto", "CoordinatorCore"], swiftSettings: hotPath),
@@ -40,11 +42,14 @@ let package = Package(
             name: "EventLoop", dependencies: ["CLibuv", "CoordinatorCore"], swiftSettings: hotPath),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", "EventLoop", "CoordinatorCore", "Hashing"],
+            dependencies: ["CHiredis", "EventLoop", "CoordinatorCore", "Hashing", "Metrics"],
             swiftSettings: hotPath),
         .target(
             name: "HTTPClient", dependencies: ["CCurl", "CoordinatorCore", "EventLoop"],
             swiftSettings: hotPath),
+        .target(
+            name: "HTTPServer", dependencies: ["CMicrohttpd", "CoordinatorCore", "EventLoop"],
+            swiftSettings: strict),
         .target(
             name: "ImportFormats", dependencies: ["CZlib", "CoordinatorCore", "Hashing"],
             swiftSettings: hotPath),
@@ -57,14 +62,14 @@ let package = Package(
             name: "CoordinatorService",
             dependencies: [
                 "CoordinatorCore", "EventLoop", "HTTPClient", "Hashing", "ImportFormats",
-                "RedisClient",
+                "Metrics", "RedisClient",
             ],
             resources: [.embedInCode("Scripts")], swiftSettings: hotPath),
         .executableTarget(
             name: "coordinator",
             dependencies: [
-                "CoordinatorCore", "CoordinatorService", "EventLoop", "ImportFormats",
-                "Pictures", "RedisClient", "Terminal",
+                "CoordinatorCore", "CoordinatorService", "EventLoop", "HTTPServer", "Hashing",
+                "ImportFormats", "Metrics", "Pictures", "RedisClient", "Terminal",
             ],
             path: "Sources/CoordinatorCLI", swiftSettings: strict),
         .executableTarget(
@@ -85,6 +90,10 @@ let package = Package(
             name: "HTTPClientTests",
             dependencies: ["CoordinatorCore", "EventLoop", "HTTPClient"],
             swiftSettings: strict),
+        .testTarget(
+            name: "HTTPServerTests", dependencies: ["CoordinatorCore", "EventLoop", "HTTPServer"],
+            swiftSettings: strict),
+        .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: strict),
         .testTarget(
             name: "RedisClientTests",
             dependencies: ["CoordinatorCore", "EventLoop", "RedisClient"],

@@ -18,10 +18,25 @@ import Terminal
     private var cluster: RedisCluster?
     /// The command showed itself again and again, as long as it was wanted.
     var hasRefreshed = false
+    /// Whether what is shown is kept for a request instead of printed.
+    private let isCapturing: Bool
+    /// What was shown, when it is kept.
+    private(set) var captured: JSONValue?
+
+    /// A command that is run for a request, on a client that stays the caller's.
+    init(capturing arguments: ParsedArguments, on cluster: RedisCluster) {
+        self.arguments = arguments
+        self.cluster = cluster
+        environment = [:]
+        isCapturing = true
+        errorTerminal = TerminalInfo(descriptor: -1, environment: [:])
+        style = RenderingStyle(format: .json, width: 80, hasColour: false, showsHeaders: true)
+    }
 
     init(_ arguments: ParsedArguments, _ environment: [String: String]) {
         self.arguments = arguments
         self.environment = environment
+        isCapturing = false
         let terminal = TerminalInfo(descriptor: STDOUT_FILENO, environment: environment)
         errorTerminal = TerminalInfo(descriptor: STDERR_FILENO, environment: environment)
         style = RenderingStyle(
@@ -56,7 +71,8 @@ import Terminal
         return code
     }
 
-    private func perform() async throws(CommandError) -> ExitCode {
+    /// Runs the command once.
+    func perform() async throws(CommandError) -> ExitCode {
         guard let command = CommandTable.commands[arguments.command.joined(separator: " ")] else {
             preconditionFailure("the command \(arguments.command) is declared but not written")
         }
@@ -78,6 +94,10 @@ import Terminal
 
     /// Prints an answer in the format asked for.
     func show(_ document: Document) {
+        if isCapturing {
+            captured = document.value
+            return
+        }
         output.write(document.text(style))
     }
 
@@ -87,6 +107,7 @@ import Terminal
     }
 
     private func tell(_ text: String) {
+        guard !isCapturing else { return }
         errors.write(text + "\n")
         errors.flush()
     }

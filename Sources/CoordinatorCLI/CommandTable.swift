@@ -24,5 +24,6 @@ import Terminal
         "dead-letters show": DeadLettersCommand.show,
         "dead-letters replay": DeadLetterChanges.replay,
         "dead-letters purge": DeadLetterChanges.purge, "rebuild": RebuildCommand.run,
+        "health": HealthCommand.run,
     ].merging(questions) { _, question in question }
 }

@@ -158,7 +158,7 @@ enum ProgramModel {
                     valueName: "LEVEL", default: "info", environment: ["COORDINATOR_LOG_LEVEL"],
                     help: "the least important lines to log"),
                 Option("init", help: "write the settings if there are none"),
-            ] + enrichment + settings),
+            ] + enrichment + serving + settings),
         Command(
             "import", summary: "web-server logs or ndjson events into the deployment",
             description:
@@ -327,6 +327,7 @@ enum ProgramModel {
     ]
 
     private static let checks: [Command] = [
+        health,
         Command(
             "check", summary: "cluster, modules, versions, memory policy, replicas, clock",
             group: "Checks"),

@@ -1,5 +1,6 @@
 import CoordinatorCore
 import EventLoop
+import Metrics
 
 /// What becomes of a request after its connection has spoken.
 extension RedisCluster: RedisConnectionOwner {
@@ -23,6 +24,7 @@ extension RedisCluster: RedisConnectionOwner {
         _ connection: RedisConnection, answered request: RedisRequest, with reply: RedisReplyView
     ) {
         guard case .single(let handler) = settle(request) else { return }
+        statistics.note(request, nil, now: loopNow().nanoseconds)
         handler(.success(reply))
     }
 
@@ -55,6 +57,7 @@ extension RedisCluster: RedisConnectionOwner {
         }
         let replies = request.replies
         guard case .batch(let handler) = settle(request) else { return }
+        statistics.note(request, nil, now: loopNow().nanoseconds)
         handler(.success(replies))
     }
 
@@ -118,6 +121,7 @@ extension RedisCluster: RedisConnectionOwner {
         _ connection: RedisConnection, index: Int
     ) -> Bool {
         guard redirection != .none else { return false }
+        statistics.redirectionsByKind.add(redirection.name)
         if redirection == .noScript { return loadScript(request, connection, index) }
         // One named server was asked: its refusal is the answer.
         guard case .slot = request.target else { return false }

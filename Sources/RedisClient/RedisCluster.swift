@@ -24,20 +24,6 @@ public enum RedisClientEvent: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Figures of the client since it was made.
-public struct RedisStatistics: Sendable, Equatable {
-    /// Requests given to the client.
-    public var requests: UInt64 = 0
-    /// Attempts that were redirected or refused for now.
-    public var redirections: UInt64 = 0
-    /// Connections that were lost or could not be made.
-    public var lostConnections: UInt64 = 0
-    /// Questions for the topology.
-    public var topologyRefreshes: UInt64 = 0
-    /// Requests whose outcome is unknown.
-    public var unknownOutcomes: UInt64 = 0
-}
-
 /// A client of one Redis Cluster.
 ///
 /// It finds the master of a slot, follows redirections, and tries again what certainly has not run,
@@ -125,6 +111,9 @@ public final class RedisCluster {
         return masters.first { $0.endpoint == endpoint }
     }
 
+    /// Hash slots that have a master, as last seen, of 16384.
+    public var coveredSlots: Int { ownerOfSlot.count { $0 >= 0 } }
+
     /// Where requests for a slot go at this moment: what the topology said, or a redirection since.
     public func owner(of slot: HashSlot) -> RedisEndpoint? {
         let index = ownerOfSlot[Int(slot.rawValue)]
@@ -186,6 +175,7 @@ public final class RedisCluster {
     func fail(_ request: RedisRequest, _ error: RedisError) {
         guard let consumer = settle(request) else { return }
         if case .outcomeUnknown = error { statistics.unknownOutcomes &+= 1 }
+        statistics.note(request, error, now: loopNow().nanoseconds)
         tell(consumer, error)
     }
 
@@ -199,6 +189,7 @@ public final class RedisCluster {
 
     private func refuse(_ request: RedisRequest, _ error: RedisError) {
         guard let consumer = request.takeConsumer() else { return }
+        statistics.note(request, error, now: loopNow().nanoseconds)
         tell(consumer, error)
     }
 

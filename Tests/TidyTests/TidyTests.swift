@@ -45,7 +45,8 @@ struct TidyTests {
     @Test("loop, client, formats and terminal stand on no Foundation")
     func foundation() {
         let modules = [
-            "EventLoop", "HTTPClient", "RedisClient", "Hashing", "Terminal", "TrafficGenerator",
+            "EventLoop", "HTTPClient", "HTTPServer", "RedisClient", "Hashing", "Terminal",
+            "TrafficGenerator",
         ]
         var findings = Findings()
         for file in SourceTree.swiftSources {
@@ -67,8 +68,7 @@ struct TidyTests {
     func owners() {
         let owners = [
             "CLibuv": "EventLoop", "CHiredis": "RedisClient", "CZlib": "ImportFormats",
-            "CCairo": "Pictures",
-            "CCrypto": "Hashing",
+            "CCairo": "Pictures", "CCrypto": "Hashing", "CMicrohttpd": "HTTPServer",
             "CCurl": "HTTPClient",
         ]
         var findings = Findings()

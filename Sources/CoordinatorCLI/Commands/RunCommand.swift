@@ -24,9 +24,18 @@ import Terminal
             errors.write(line)
             errors.flush()
         }
-        let clients = Node.Clients(try context.checkedConfiguration())
+        let configuration = try context.checkedConfiguration()
+        let clients = Node.Clients(configuration)
         clients.observe { log.event(.info, "redis", [("what", "\($0)")]) }
         let node = Node(clients, options, log: log)
+        let serving: NodeServing
+        do throws(CommandError) {
+            serving = try NodeServing(
+                context, node, configuration, host: options.host, log: log)
+        } catch {
+            await clients.close()
+            throw error
+        }
         let manager = ServiceManager { getenv($0).map { String(cString: $0) } }
         defer { manager?.end() }
         let signals = watch(node, log, manager)
@@ -35,9 +44,11 @@ import Terminal
         manager?.ready()
         let reason: FinishReason?
         do throws(ServiceError) { reason = try await node.run() } catch {
+            await serving.close()
             await clients.close()
             throw CommandError(error)
         }
+        await serving.close()
         await clients.close()
         switch reason {
         case .stopped, nil: return .done

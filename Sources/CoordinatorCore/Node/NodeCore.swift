@@ -83,6 +83,12 @@ public struct NodeCore: Sendable {
         return now < leadership.validUntil
     }
 
+    /// How long the node may still trust its lease, by its own clock; zero when it does not lead.
+    public func leaseRemaining(_ now: MonotonicInstant) -> Duration {
+        guard case .leader(let leadership) = role, now < leadership.validUntil else { return .zero }
+        return leadership.validUntil - now
+    }
+
     /// The shards the node works on, and with which tokens.
     public var working: [ShardID: FencingToken] {
         var all: [ShardID: FencingToken] = [:]

@@ -42,6 +42,10 @@ final class Batch {
     private(set) var refused: [RefusalReason: Int] = [:]
     /// Entries that the source's own shard had not counted as read.
     private(set) var read = 0
+    /// The first entry that it holds.
+    private(set) var first: StreamID?
+    /// Counts for windows that are sealed in some shard.
+    private(set) var late = 0
     var devices = ByteTable()
     /// Estimated time that Redis is kept busy by each shard's apply, in units of 10 ns.
     private(set) var costs: [Int]
@@ -64,6 +68,8 @@ final class Batch {
         through = position
         entries = 0
         read = 0
+        first = nil
+        late = 0
         highestCost = 0
         accumulators.removeAll(keepingCapacity: true)
         links.removeAll(keepingCapacity: true)
@@ -77,7 +83,8 @@ final class Batch {
     }
 
     /// Counts one entry as seen; `isOwn` when the source's own shard does not hold it yet.
-    func noteRead(isOwn: Bool) {
+    func noteRead(_ id: StreamID, isOwn: Bool) {
+        if entries == 0 { first = id }
         entries += 1
         if isOwn { read += 1 }
     }
@@ -105,6 +112,7 @@ final class Batch {
         }
         let index = Int(number)
         accumulators[index].views += 1
+        if isLate { late += 1 }
         guard device >= 0 else { return }
         let pair = UInt64(UInt32(bitPattern: number)) << 32 | UInt64(UInt32(bitPattern: device))
         guard pairs.find(pair, orInsert: 0).isNew else { return }

@@ -36,7 +36,7 @@ final class Intake {
     /// Takes one entry.
     func take(_ id: StreamID, _ fields: EntryFields, into batch: Batch) {
         let isOwn = isFor(ownShard, id)
-        batch.noteRead(isOwn: isOwn)
+        batch.noteRead(id, isOwn: isOwn)
         do throws(RefusalError) {
             try count(id, fields, into: batch)
         } catch {

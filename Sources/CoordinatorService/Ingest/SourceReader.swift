@@ -29,6 +29,9 @@ import RedisClient
     private let stream: SourceStream
     private let intake: Intake
     private let log: NodeLog
+    private let metrics: NodeMetrics
+    /// The server's clock less the monotonic one, ms; nil before it is known.
+    var clockOffset: Int64?
     private let onUnclaimed: @LoopActor (ShardID) -> Void
     private var encoder: BatchEncoder
     private var batches: (Batch, Batch)
@@ -54,12 +57,13 @@ import RedisClient
 
     init(
         _ deployment: Deployment, _ record: SourceRecord, clients: [ShardClient], log: NodeLog,
-        onUnclaimed: @escaping @LoopActor (ShardID) -> Void
+        metrics: NodeMetrics = NodeMetrics(), onUnclaimed: @escaping @LoopActor (ShardID) -> Void
     ) {
         self.deployment = deployment
         self.record = record
         self.clients = clients
         self.log = log
+        self.metrics = metrics
         self.onUnclaimed = onUnclaimed
         stream = SourceStream(deployment.cluster, record)
         intake = Intake(
@@ -219,12 +223,14 @@ import RedisClient
     private final class ApplyRound {
         let through: StreamID
         let shards: [Int]
+        let tally: BatchTally
         var outcomes: [ShardApply.Outcome]?
         var waiter: CheckedContinuation<Void, Never>?
 
-        init(_ through: StreamID, _ shards: [Int]) {
+        init(_ through: StreamID, _ shards: [Int], _ tally: BatchTally) {
             self.through = through
             self.shards = shards
+            self.tally = tally
         }
     }
 
@@ -251,7 +257,8 @@ import RedisClient
             }
         }
         guard !calls.isEmpty else { return nil }
-        let round = ApplyRound(batch.through, calls.map(\.client.shard.rawValue))
+        let round = ApplyRound(
+            batch.through, calls.map(\.client.shard.rawValue), BatchTally(batch))
         let sent = calls
         spawn {
             round.outcomes = await gather(sent.count) { await sent[$0].run() }
@@ -286,7 +293,17 @@ import RedisClient
         }
         for (shard, outcome) in zip(round.shards, round.outcomes ?? []) {
             take(outcome, of: shard, through: round.through)
+            // The ledger of a source is its own shard's: what that one took, counts.
+            if case .applied = outcome,
+                shard == deployment.ownShard(of: record.key).rawValue
+            {
+                round.tally.count(in: metrics, record.kind, serverTime: serverTime)
+            }
         }
+    }
+
+    private var serverTime: Int64? {
+        clockOffset.map { Int64(loopNow().nanoseconds / 1_000_000) + $0 }
     }
 
     private func take(_ outcome: ShardApply.Outcome, of shard: Int, through: StreamID) {

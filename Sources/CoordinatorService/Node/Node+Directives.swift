@@ -11,20 +11,27 @@ extension Node {
         case .requestLease(let request, let above):
             let sentAt = loopNow()
             ask(request) { control throws(ServiceError) in
-                .leaseAnswered(request, sentAt: sentAt, try await control.grant(above: above))
+                let answer = try await self.counted(\.elections) { () async throws(ServiceError) in
+                    try await control.grant(above: above)
+                }
+                return .leaseAnswered(request, sentAt: sentAt, answer)
             }
         case .renewLease(let request):
             let sentAt = loopNow()
             ask(request) { control throws(ServiceError) in
-                .leaseAnswered(request, sentAt: sentAt, try await control.renew())
+                let answer = try await self.counted(\.renewals) { () async throws(ServiceError) in
+                    try await control.renew()
+                }
+                return .leaseAnswered(request, sentAt: sentAt, answer)
             }
         case .releaseLease(let token, let reason): release(token, reason)
         case .sendHeartbeat(let request, let heartbeat): beat(request, heartbeat)
         case .readTokens(let request, let shards): readTokens(request, shards)
         case .publishMap(let request, let draft, let term, let above, let reason):
             ask(request) { control throws(ServiceError) in
-                let version = try await control.publish(
-                    draft, term: term, above: above, reason: reason)
+                let version = try await self.countedPublication { () async throws(ServiceError) in
+                    try await control.publish(draft, term: term, above: above, reason: reason)
+                }
                 return version.map { .mapPublished(request, version: $0) }
                     ?? .publicationRefused(request)
             }
@@ -37,12 +44,15 @@ extension Node {
             }
         case .beginShard(let shard, let token):
             workplace?.begin(shard, token, states.removeValue(forKey: shard))
+            metrics.handOvers.observe(span: loopNow() - mapLearntAt)
             log.event(.debug, "claimed", [("shard", "\(shard)"), ("token", token.text)])
         case .endShard(let shard, let reason):
             workplace?.end(shard)
+            metrics.releases.add()
             log.event(.debug, "released", [("shard", "\(shard)"), ("reason", reason)])
         case .beginLeading(let token, let expired): beginLeading(token, expired)
         case .endLeading(let token, let reason):
+            metrics.termsEnded.add()
             log.event(.info, "stepped-down", [("term", token.text), ("reason", reason)])
         case .noteLost(let node):
             log.event(.warning, "lost", [("lost", node.text)])
@@ -52,6 +62,7 @@ extension Node {
                 .warning, "superseded",
                 [("reason", "another start of this name is registered: ends if that one lives")])
         case .noteClockJump(let remaining):
+            metrics.clockJumps.add()
             log.change(
                 "clock", "lease",
                 "the lease lives for \(remaining.wholeMilliseconds) ms, longer than any grant: the "
@@ -102,9 +113,15 @@ extension Node {
             isLeader: heartbeat.isLeader, isDraining: heartbeat.isDraining,
             refused: heartbeat.refused)
         ask(request) { control throws(ServiceError) in
-            switch try await control.beat(heartbeat, statement) {
-            case .superseded: return .superseded(request)
+            let reply = try await self.countedBeat { () async throws(ServiceError) in
+                try await control.beat(heartbeat, statement)
+            }
+            switch reply {
+            case .superseded:
+                self.metrics.heartbeats.add("superseded")
+                return .superseded(request)
             case .answered(let beat):
+                self.remember(beat)
                 self.note(beat)
                 self.workplace?.update(
                     sources: beat.sources, serverTime: beat.answer.serverTime,
@@ -189,12 +206,17 @@ extension Node {
                 self.log.settle("redis", "shard \(shard)")
                 switch claim {
                 case .held(let state):
+                    self.metrics.claims.add("held")
                     self.states[shard] = state
                     self.tell(.shardClaimed(request))
                     self.states[shard] = nil
-                case .refused(let other): self.tell(.claimRefused(request, by: other))
+                case .refused(let other):
+                    self.metrics.claims.add("refused")
+                    self.metrics.fenced.add("claim")
+                    self.tell(.claimRefused(request, by: other))
                 }
             } catch {
+                self.metrics.claims.add("failed")
                 self.takeFailure(error, of: request, subject: "shard \(shard)")
             }
         }
@@ -204,6 +226,7 @@ extension Node {
 
     private func beginLeading(_ token: FencingToken, _ expired: LeaseAnswer.Holder?) {
         log.event(.info, "elected", [("term", token.text)])
+        metrics.terms.add()
         runs = RunTracker()
         var notes = ControlClient.Notes()
         if let expired {

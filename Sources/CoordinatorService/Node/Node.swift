@@ -72,7 +72,13 @@ public import RedisClient
     /// Name and incarnation: a node started twice with one name is two nodes.
     public let id: NodeID
     private let nonce: String
-    private var isStopping = false
+    private(set) var isStopping = false
+    /// The last heartbeat that was answered.
+    var lastBeat: LastBeat?
+    /// What it counts.
+    public let metrics = NodeMetrics()
+    /// When the map in force was learnt of.
+    var mapLearntAt = loopNow()
     private var nap: LoopNap?
 
     private var core: NodeCore?
@@ -136,9 +142,10 @@ public import RedisClient
         }
         let workplace = Workplace(
             deployment, clients: deployment.layout.shards.map { ShardClient(deployment, $0) },
-            enrichment: options.enrichment, nonce: nonce, log: log,
+            enrichment: options.enrichment, nonce: nonce, log: log, metrics: metrics,
             reports: Workplace.Reports(
                 fenced: { [weak self] shard, shown, by in
+                    self?.metrics.fenced.add("work")
                     self?.tell(.shardFenced(shard, shown: shown, by: by))
                 }, emptied: { [weak self] shard in self?.restore(shard) }))
         self.workplace = workplace
@@ -159,12 +166,20 @@ public import RedisClient
         defer { isStepping = false }
         while !waiting.isEmpty {
             let next = waiting.removeFirst()
+            let version = map?.version
+            defer { noteMap(since: version) }
             for directive in core?.step(next, now: loopNow()) ?? [] { carryOut(directive) }
         }
         guard outcome == nil, failure == nil, let core else { return }
         let now = loopNow()
         timer?.start(after: core.nextDeadline(after: now) - now)
     }
+
+    /// Whether it leads, by its own clock.
+    func isLeading(_ now: MonotonicInstant) -> Bool { core?.isLeading(now) ?? false }
+
+    /// How long it may still trust its lease.
+    func leaseRemaining(_ now: MonotonicInstant) -> Duration { core?.leaseRemaining(now) ?? .zero }
 
     /// The map as the core knows it.
     var map: ShardMap? { core?.map }

@@ -27,6 +27,8 @@ import RedisClient
         var effort = 64
         /// Calls in a row that were not answered well.
         var failures = 0
+        /// When the first step of the window that is open was taken.
+        var openSince: MonotonicInstant?
         /// By merged tier; empty before the first answer.
         var progress: [NodeRecord.Progress] = []
     }
@@ -34,6 +36,7 @@ import RedisClient
     private let deployment: Deployment
     private let clients: [ShardClient]
     private let log: NodeLog
+    private let metrics: NodeMetrics
     private let onFenced: @LoopActor (ShardID, FencingToken, FencingToken?) -> Void
     private var places: [Int: Place] = [:]
     /// Shards under way, and whether each failed last time.
@@ -57,12 +60,13 @@ import RedisClient
     private(set) var sealedTo: Int64 = .min
 
     init(
-        _ deployment: Deployment, clients: [ShardClient], log: NodeLog,
+        _ deployment: Deployment, clients: [ShardClient], log: NodeLog, metrics: NodeMetrics,
         onFenced: @escaping @LoopActor (ShardID, FencingToken, FencingToken?) -> Void
     ) {
         self.deployment = deployment
         self.clients = clients
         self.log = log
+        self.metrics = metrics
         self.onFenced = onFenced
     }
 
@@ -153,7 +157,12 @@ import RedisClient
                     note(progress, shard)
                     places[shard]?.nextDue = due
                     return
-                case .done(let step), .open(let step):
+                case .done(let step):
+                    count(step, shard, began)
+                    note(step.progress, shard)
+                    if step.faults > 0 { log.change("fault", "shard \(shard)", step.fault) }
+                case .open(let step):
+                    places[shard]?.openSince = place.openSince ?? began
                     note(step.progress, shard)
                     if step.faults > 0 { log.change("fault", "shard \(shard)", step.fault) }
                 case .fenced(let other):
@@ -162,6 +171,7 @@ import RedisClient
                 }
                 adapt(shard, took: loopNow() - began)
             } catch {
+                metrics.rotationFailures.add()
                 // What the lost reply did is in the slot; the next step goes on from there.
                 log.change("rotation", "shard \(shard)", error)
                 let failures = place.failures + 1
@@ -171,6 +181,16 @@ import RedisClient
                 return
             }
         }
+    }
+
+    private func count(_ step: ShardClient.Step, _ shard: Int, _ began: MonotonicInstant) {
+        let tiers = deployment.ladder.tiers
+        guard tiers.indices.contains(step.tier) else { return }
+        let name = tiers[step.tier].name
+        metrics.runs.add(name, step.faults > 0 ? "faulty" : "done")
+        metrics.runDurations.observe(
+            name, span: loopNow() - (places[shard]?.openSince ?? began))
+        places[shard]?.openSince = nil
     }
 
     private func note(_ progress: [NodeRecord.Progress], _ shard: Int) {

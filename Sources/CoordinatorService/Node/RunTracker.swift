@@ -6,6 +6,9 @@ import CoordinatorCore
 struct RunTracker {
     private var last: [String: NodeRecord.Progress] = [:]
 
+    /// Up to where all shards are sealed and merged in a tier, ms; nil while that is not known.
+    func doneTo(_ tier: Tier) -> Int64? { last[tier.name]?.doneTo }
+
     /// The tiers whose progress changed since the last call; none while a shard is not reported.
     mutating func changes(
         _ nodes: [NodeRecord], _ ladder: Ladder, shardCount: Int

@@ -33,6 +33,7 @@ import RedisClient
     private let rotator: Rotator
     /// Nil where enrichment is off.
     private let enricher: Enricher?
+    private let metrics: NodeMetrics
     private var readers: [String: SourceReader] = [:]
     private var working = 0
     private var isStopping = false
@@ -51,13 +52,15 @@ import RedisClient
 
     init(
         _ deployment: Deployment, clients: [ShardClient], enrichment: EnrichmentSettings?,
-        nonce: String, log: NodeLog, reports: Reports
+        nonce: String, log: NodeLog, metrics: NodeMetrics, reports: Reports
     ) {
         self.deployment = deployment
         self.clients = clients
         self.log = log
         self.reports = reports
-        rotator = Rotator(deployment, clients: clients, log: log, onFenced: reports.fenced)
+        self.metrics = metrics
+        rotator = Rotator(
+            deployment, clients: clients, log: log, metrics: metrics, onFenced: reports.fenced)
         enricher = enrichment.map {
             Enricher(
                 deployment, $0, clients: clients, nonce: nonce, log: log,
@@ -90,6 +93,17 @@ import RedisClient
     var shardCount: Int { shards.count }
     /// What was asked of the article API; nil where enrichment is off.
     var enrichment: EnrichmentReport? { enricher?.report }
+
+    /// How many sources of a kind are read here.
+    func readerCount(_ kind: SourceRecord.Kind) -> Int {
+        readers.values.count { $0.record.kind == kind }
+    }
+
+    /// Up to where every live source that is read here is in all shards, ms; nil where none is.
+    var lowestLiveWatermark: Int64? {
+        readers.values.filter { $0.record.kind == .live && $0.lowestWatermark > .zero }
+            .map { Int64(clamping: $0.lowestWatermark.milliseconds) }.min()
+    }
 
     /// Works on a shard with this token.
     ///
@@ -132,7 +146,8 @@ import RedisClient
         }
         for source in mine where readers[source.key] == nil {
             let reader = SourceReader(
-                deployment, source, clients: clients, log: log, onUnclaimed: reports.emptied)
+                deployment, source, clients: clients, log: log, metrics: metrics,
+                onUnclaimed: reports.emptied)
             readers[source.key] = reader
             begin { await reader.run() }
         }
@@ -152,7 +167,10 @@ import RedisClient
         rotator.waitsFor =
             mayRotate && !sources.isEmpty
             ? sources.filter { $0.holdsRotation(now: serverTime) }.map(\.key) + unreadable : nil
-        for reader in readers.values { reader.noteSealed(to: rotator.sealedTo) }
+        for reader in readers.values {
+            reader.noteSealed(to: rotator.sealedTo)
+            reader.clockOffset = rotator.clockOffset
+        }
     }
 
     private func houseLoop() async {

@@ -18,7 +18,9 @@ struct Stage: Sendable {
 
     func start(_ words: [String], input: String? = nil) throws -> Child {
         try Child(
-            [Package.program] + words, environment: ["COORDINATOR_REDIS_URL": cluster.seeds],
+            [Package.program] + words,
+            // Several nodes run on one machine: those that are asked over HTTP say where.
+            environment: ["COORDINATOR_REDIS_URL": cluster.seeds, "COORDINATOR_HTTP": "off"],
             input: input)
     }
 
@@ -137,6 +139,19 @@ struct Ledger: Decodable, Equatable {
 /// A node that was started.
 struct RunningNode: Sendable {
     let child: Child
+
+    /// The port on which it answers for `http` or `admin`; it was started with port 0.
+    func port(_ purpose: String = "http") async throws -> Int {
+        var port: Int?
+        try await eventually("the node listens for \(purpose)", within: .seconds(20)) {
+            let lines = child.errors.split(separator: "\n")
+            let line = lines.first { $0.contains("event=listening for=\(purpose) ") }
+            port = line.flatMap { Int($0.split(separator: ":").last ?? "") }
+            return port != nil
+        }
+        guard let port else { throw Trouble("no port") }
+        return port
+    }
 
     /// Ends it as an operator does, and expects it to end well.
     func terminate(location: SourceLocation = #_sourceLocation) async throws {

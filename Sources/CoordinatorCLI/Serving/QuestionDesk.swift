@@ -1,0 +1,172 @@
+import CoordinatorCore
+import EventLoop
+import HTTPServer
+import Hashing
+import RedisClient
+import Terminal
+
+/// Answers questions from Redis, each once for all who ask it at about the same time.
+///
+/// - Not guaranteed: an answer to everybody. Questions that nobody asked just now are bounded in
+///   number and rate: what is served here must not keep Redis from counting.
+/// - Thread: loop only.
+@LoopActor final class QuestionDesk {
+    /// Questions that are being looked up, each with those who wait for it.
+    private static let mostUnderWay = 4
+    private static let mostWaiting = 64
+    /// Answers that are kept: all routes and some figures.
+    private static let mostKept = 128
+    /// New questions a second, and at once.
+    private static let rate = 20.0
+    private static let burst = 40.0
+
+    private struct Kept {
+        let response: HTTPResponse
+        let until: MonotonicInstant
+    }
+
+    private let configuration: RedisConfiguration
+    private var cluster: RedisCluster?
+    private var kept: [[String]: Kept] = [:]
+    private var waiting: [[String]: [@LoopActor (HTTPResponse) -> Void]] = [:]
+    private var queue: [(words: [String], arguments: ParsedArguments, lifetime: Duration)] = []
+    private var underWay = 0
+    private var permits = QuestionDesk.burst
+    private var permitsAt = loopNow()
+    private var isClosed = false
+
+    /// - Parameter configuration: of a client of its own, which connects at the first question.
+    init(_ configuration: RedisConfiguration) {
+        var own = configuration
+        own.clientName = "coordinator-http"
+        self.configuration = own
+    }
+
+    func close() async {
+        isClosed = true
+        await cluster?.close()
+    }
+
+    /// Answers a question, from what is kept where that is fresh.
+    func answer(
+        _ words: [String], lifetime: Duration,
+        _ body: @escaping @LoopActor (HTTPResponse) -> Void
+    ) {
+        let now = loopNow()
+        if let answer = kept[words], now < answer.until { return body(answer.response) }
+        if waiting[words] != nil {
+            waiting[words]?.append(body)
+            return
+        }
+        let arguments: ParsedArguments
+        do throws(CommandError) { arguments = try Capture.parse(words) } catch {
+            return body(Self.problem(error))
+        }
+        permits = min(Self.burst, permits + (now - permitsAt) / .seconds(1) * Self.rate)
+        permitsAt = now
+        guard permits >= 1, queue.count < Self.mostWaiting, !isClosed else {
+            return body(
+                .problem(
+                    503, "Service Unavailable", "too many different questions at once: ask again",
+                    headers: [("Retry-After", "1")]))
+        }
+        permits -= 1
+        waiting[words] = [body]
+        queue.append((words, arguments, lifetime))
+        work()
+    }
+
+    private func work() {
+        while underWay < Self.mostUnderWay, !queue.isEmpty {
+            let (words, arguments, lifetime) = queue.removeFirst()
+            underWay += 1
+            spawn {
+                let response = await self.look(arguments)
+                self.underWay -= 1
+                self.keep(response, of: words, for: lifetime)
+                for body in self.waiting.removeValue(forKey: words) ?? [] { body(response) }
+                self.work()
+            }
+        }
+    }
+
+    private func keep(_ response: HTTPResponse, of words: [String], for lifetime: Duration) {
+        let now = loopNow()
+        if kept.count >= Self.mostKept { kept = kept.filter { now < $0.value.until } }
+        if kept.count >= Self.mostKept { kept.removeAll() }
+        kept[words] = Kept(response: response, until: now + lifetime)
+    }
+
+    private func look(_ arguments: ParsedArguments) async -> HTTPResponse {
+        do throws(CommandError) {
+            let answer = try await Capture.run(arguments, on: try await connected())
+            return Self.json(answer.value)
+        } catch {
+            return Self.problem(error)
+        }
+    }
+
+    private func connected() async throws(CommandError) -> RedisCluster {
+        if let cluster { return cluster }
+        let cluster = RedisCluster(configuration)
+        do throws(RedisError) { try await cluster.start() } catch {
+            await cluster.close()
+            throw CommandError(error)
+        }
+        // Two first questions at once: one client is enough.
+        if let other = self.cluster {
+            await cluster.close()
+            return other
+        }
+        self.cluster = cluster
+        return cluster
+    }
+
+    // MARK: Responses
+
+    /// JSON on one line, with its digest as tag.
+    static func json(_ value: JSONValue) -> HTTPResponse {
+        let body = Array(value.text().utf8)
+        return HTTPResponse(
+            status: 200, type: "application/json", body: body,
+            headers: [("Cache-Control", "no-cache"), ("ETag", tag(of: body))])
+    }
+
+    nonisolated static func tag(of body: [UInt8]) -> String {
+        "\"" + body.withUnsafeBytes { SHA1Hasher().recordID(of: $0).hex } + "\""
+    }
+
+    /// A command's failure as a status and problem details.
+    static func problem(_ error: CommandError) -> HTTPResponse {
+        let (status, title): (Int, String)
+        switch error.code {
+        case .usage: (status, title) = (400, "Bad Request")
+        case .unreachable: (status, title) = (503, "Redis Unreachable")
+        case .refused, .redisError: (status, title) = (502, "Redis Refused")
+        case .configuration: (status, title) = (503, "Not Initialised")
+        case .unhealthy: (status, title) = (503, "Not Healthy")
+        case .done, .partial, .unexpected: (status, title) = (500, "Internal Server Error")
+        }
+        return .problem(status, title, error.message)
+    }
+}
+
+extension QuestionDesk {
+    /// The answer, or "not modified" where the peer has it.
+    static func conditional(_ response: HTTPResponse, _ request: HTTPRequest) -> HTTPResponse {
+        guard response.status == 200,
+            let tag = response.headers.first(where: { $0.name == "ETag" })?.value,
+            let known = request.header("if-none-match")
+        else { return response }
+        let tags = known.split(separator: ",").map { tag in
+            let bare = tag.drop { $0 == " " }
+            return bare.hasPrefix("W/") ? String(bare.dropFirst(2)) : String(bare)
+        }
+        guard tags.contains(tag) || tags.contains("*") else { return response }
+        var unchanged = response
+        unchanged.status = 304
+        unchanged.body = []
+        unchanged.headers.removeAll { $0.name == "Content-Type" }
+        return unchanged
+    }
+}

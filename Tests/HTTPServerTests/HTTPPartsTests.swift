@@ -1,0 +1,65 @@
+import HTTPServer
+import Testing
+
+@Suite("Parts of requests")
+struct HTTPPartsTests {
+    @Test(
+        "a target is decoded once, and refused where it could mean two things",
+        arguments: [
+            ("/status", "/status", []), ("/a%2Fb?x=1+2", "/a/b", ["x=1 2"]),
+            ("/t?w=R%C3%A9&n=%2B", "/t", ["w=Ré", "n=+"]), ("/t?a&b=", "/t", ["a=", "b="]),
+            ("/t?a=b=c", "/t", ["a=b=c"]), ("/t?", "/t", []),
+            ("status", nil, []), ("", nil, []), ("/%", nil, []), ("/%4", nil, []),
+            ("/%zz", nil, []), ("/a%00b", nil, []), ("/a%0Ab", nil, []), ("/%ff", nil, []),
+            ("/a/../b", nil, []), ("/a/%2e%2e", nil, []), ("/a?%00=1", nil, []),
+            ("/a?=1", nil, []), ("http://other/", nil, []),
+            ("/t?" + (0..<33).map { "p\($0)=1" }.joined(separator: "&"), nil, []),
+        ] as [(String, String?, [String])])
+    func target(raw: String, path: String?, parameters: [String]) {
+        let target = HTTPTarget(raw)
+        #expect(target?.path == path)
+        #expect((target?.parameters ?? []).map { "\($0.name)=\($0.value)" } == parameters)
+    }
+
+    @Test(
+        "an address to listen on is numeric",
+        arguments: [
+            ("127.0.0.1:8080", "127.0.0.1:8080"), ("[::1]:80", "[::1]:80"),
+            ("localhost:1", "127.0.0.1:1"), ("0.0.0.0:8080", "0.0.0.0:8080"), ("::1:80", nil),
+            ("example.org:80", nil), ("127.0.0.1", nil), (":8080", nil), ("1.2.3.4:99999", nil),
+            ("[1.2.3.4]:5", nil), ("", nil),
+        ] as [(String, String?)])
+    func address(text: String, expected: String?) {
+        do throws(HTTPServerError) {
+            #expect(try HTTPAddress(text).description == expected)
+        } catch {
+            #expect(expected == nil && error == .address(text))
+        }
+    }
+
+    @Test("a token is shown as bearer or as a password, whole or not at all")
+    func token() throws {
+        let token = try #require(BearerToken(" 0123456789abcdef\n"))
+        #expect(BearerToken("0123456789abcde") == nil, "too short to be a secret")
+        #expect(token.isShown(by: "Bearer 0123456789abcdef"))
+        #expect(token.isShown(by: "bearer  0123456789abcdef"))
+        // anybody:0123456789abcdef
+        #expect(token.isShown(by: "Basic YW55Ym9keTowMTIzNDU2Nzg5YWJjZGVm"))
+        for wrong in [
+            nil, "", "Bearer", "Bearer ", "Bearer 0123456789abcde", "Bearer 0123456789abcdef0",
+            "Bearer 0123456789abcdeg", "0123456789abcdef", "Basic 0123456789abcdef", "Basic %%%",
+            "Digest 0123456789abcdef", "Bearer 0123456789abcdef\0",
+        ] {
+            #expect(!token.isShown(by: wrong), "\(wrong ?? "none")")
+        }
+    }
+
+    @Test("problem details are JSON whatever the text")
+    func problem() {
+        let response = HTTPResponse.problem(400, "Bad \"Request\"", "a\n\u{1B}[1m\\")
+        let text = String(decoding: response.body, as: UTF8.self)
+        #expect(
+            text == "{\"type\":\"about:blank\",\"title\":\"Bad \\\"Request\\\"\",\"status\":400,"
+                + "\"detail\":\"a\\u000a\\u001b[1m\\\\\"}\n")
+    }
+}
