@@ -1,8 +1,8 @@
 /// Counters of one name, one for each combination of label values.
 ///
 /// - Invariant: a counter only grows.
-/// - Not guaranteed: a bound on combinations beyond ``mostSeries``; label values have to be words of
-///   the program, never of its input.
+/// - Not guaranteed: figures of their own for combinations beyond ``mostSeries``; label values have
+///   to be words of the program, never of its input.
 public struct CounterFamily: Sendable, Equatable {
     /// What is beyond goes into one series of its own, named `other`.
     public static let mostSeries = 256

@@ -29,6 +29,9 @@ public struct RedisStatistics: Sendable, Equatable {
         "coordinator_redis_redirections_total", "Commands that Redis sent elsewhere or back.",
         labels: ["kind"],
         known: ["moved", "ask", "tryagain", "noscript", "busy", "unavailable"].map { [$0] })
+
+    /// Nothing yet.
+    public init() {}
 }
 
 extension RedisStatistics {

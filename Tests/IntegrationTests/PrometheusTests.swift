@@ -24,7 +24,8 @@ extension ServerSuites {
             let checked = try await Self.promtool(["check", "rules", Self.folder + "/rules.yml"])
             #expect(checked.code == 0, "\(checked.output)\(checked.errors)")
             let tested = try await Self.promtool(["test", "rules", Self.folder + "/" + file])
-            #expect(tested.code == 0, "\(tested.output.prefix(4_000))\(tested.errors.prefix(4_000))")
+            #expect(
+                tested.code == 0, "\(tested.output.prefix(4_000))\(tested.errors.prefix(4_000))")
         }
 
         @Test(
@@ -42,12 +43,12 @@ extension ServerSuites {
             #expect(finished.code == 0, "\(finished.output)\(finished.errors)")
         }
 
-        @Test("every alert is explained in the operations guide")
+        @Test("every alert is explained, with cause and cure")
         func explained() throws {
             let rules = try String(contentsOfFile: Self.folder + "/rules.yml", encoding: .utf8)
             let guide = try String(
                 contentsOfFile: Package.root
-                    + "/Sources/CoordinatorService/CoordinatorService.docc/Operations.md",
+                    + "/Sources/CoordinatorService/CoordinatorService.docc/Monitoring.md",
                 encoding: .utf8)
             let names = rules.components(separatedBy: "- alert: ").dropFirst().map {
                 String($0.prefix { $0.isLetter })

@@ -1,5 +1,6 @@
 import CoordinatorCore
 import EventLoop
+import Metrics
 
 /// What a batch adds to the figures once it is applied.
 struct BatchTally {

@@ -1,10 +1,10 @@
 import EventLoop
-public import Metrics
+import Metrics
 
 /// What a node counts while it works: each number where it happens.
 ///
 /// - Thread: loop only.
-@LoopActor public final class NodeMetrics {
+@LoopActor final class NodeMetrics {
     var elections = CounterFamily(
         "coordinator_elections_total", "Attempts to take the lease, by result.",
         labels: ["result"], known: [["won"], ["lost"], ["failed"]])
@@ -68,7 +68,7 @@ public import Metrics
         bounds: Histogram.work)
 
     /// Nothing has happened yet.
-    public init() {}
+    init() {}
 
     func write(into text: inout MetricsText) {
         let counters = [

@@ -1,5 +1,6 @@
 import CoordinatorCore
 import EventLoop
+import Metrics
 import RedisClient
 
 /// Carrying out what the core says: every request is answered by one event.

@@ -48,7 +48,7 @@ extension Node {
     private func writeShards(into text: inout MetricsText) {
         guard let deployment else { return }
         let total = deployment.layout.count
-        text.gauge("coordinator_shard_count", "Shards of the deployment.", Double(total))
+        text.gauge("coordinator_configured_shards", "Shards of the deployment.", Double(total))
         text.gauge(
             "coordinator_node_shards", "Shards that this node works on.",
             Double(workplace?.shardCount ?? 0))

@@ -1,5 +1,6 @@
 public import CoordinatorCore
 public import EventLoop
+import Metrics
 public import RedisClient
 
 /// One `coordinator run` process: the shell around `NodeCore`.
@@ -76,7 +77,7 @@ public import RedisClient
     /// The last heartbeat that was answered.
     var lastBeat: LastBeat?
     /// What it counts.
-    public let metrics = NodeMetrics()
+    let metrics = NodeMetrics()
     /// When the map in force was learnt of.
     var mapLearntAt = loopNow()
     private var nap: LoopNap?

@@ -1,5 +1,6 @@
 import CoordinatorCore
 import EventLoop
+import Metrics
 import RedisClient
 
 /// Rotates the shards that this node works on, each from its own state, one step after the other.
