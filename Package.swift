@@ -33,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CMicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(name: "CSSL", providers: [.apt(["libssl-dev"])]),
 
         .target(name: "Metrics", swiftSettings: strict),
         .target(name: "CoordinatorCore", swiftSettings: hotPath + simulated),
@@ -40,9 +41,12 @@ let package = Package(
             name: "Hashing", dependencies: ["CCrypto", "CoordinatorCore"], swiftSettings: hotPath),
         .target(
             name: "EventLoop", dependencies: ["CLibuv", "CoordinatorCore"], swiftSettings: hotPath),
+        .target(name: "SecureStream", dependencies: ["CSSL", "EventLoop"], swiftSettings: hotPath),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", "EventLoop", "CoordinatorCore", "Hashing", "Metrics"],
+            dependencies: [
+                "CHiredis", "EventLoop", "CoordinatorCore", "Hashing", "Metrics", "SecureStream",
+            ],
             swiftSettings: hotPath),
         .target(
             name: "HTTPClient", dependencies: ["CCurl", "CoordinatorCore", "EventLoop"],
@@ -69,14 +73,14 @@ let package = Package(
             name: "coordinator",
             dependencies: [
                 "CoordinatorCore", "CoordinatorService", "EventLoop", "HTTPServer", "Hashing",
-                "ImportFormats", "Metrics", "Pictures", "RedisClient", "Terminal",
+                "ImportFormats", "Metrics", "Pictures", "RedisClient", "SecureStream", "Terminal",
             ],
             path: "Sources/CoordinatorCLI", swiftSettings: strict),
         .executableTarget(
             name: "coordinator-bench",
             dependencies: [
                 "CoordinatorCore", "CoordinatorService", "EventLoop", "Hashing", "RedisClient",
-                "Terminal", "TrafficGenerator",
+                "SecureStream", "Terminal", "TrafficGenerator",
             ],
             path: "Sources/CoordinatorBench", swiftSettings: hotPath),
 
@@ -117,7 +121,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "CoordinatorCore", "CoordinatorService", "EventLoop", "HTTPClient", "RedisClient",
-                "TrafficGenerator",
+                "SecureStream", "TrafficGenerator",
             ],
             swiftSettings: strict),
         .testTarget(

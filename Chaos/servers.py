@@ -76,7 +76,7 @@ class ChaosCluster(Cluster):
         self.shim = self._compile_shim()
         options = argparse.Namespace(
             single=False, masters=MASTERS, replicas=1, persist=False, plain=False, bind=HOST,
-            node_timeout=NODE_TIMEOUT_MS, config=[])
+            node_timeout=NODE_TIMEOUT_MS, tls=False, acl=None, config=[])
         for attempt in range(START_ATTEMPTS):
             ports = choose_ports(HOST, 2 * SERVERS, 0, True)
             self.define(options, ports[:SERVERS])

@@ -113,6 +113,34 @@ def choose_ports(host, count, base, with_bus):
                   % (count, FIRST_PORT, LAST_PORT))
 
 
+def tls_folder(folder):
+    return os.path.join(folder, "tls")
+
+
+def make_certificates(folder, host):
+    """An authority, and certificates for the servers and for one client, in `folder`/tls."""
+    tls = tls_folder(folder)
+    os.makedirs(tls, mode=0o700, exist_ok=True)
+
+    def openssl(*words):
+        done = subprocess.run(["openssl"] + list(words), cwd=tls, capture_output=True, check=False)
+        if done.returncode:
+            raise Failure("openssl %s: %s" % (words[0], done.stderr.decode(errors="replace")))
+
+    def issue(name, subject, extension):
+        with open(os.path.join(tls, name + ".ext"), "w", encoding="utf-8") as file:
+            file.write(extension)
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out",
+                name + ".csr", "-subj", subject)
+        openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.crt", "-CAkey", "ca.key",
+                "-CAcreateserial", "-days", "30", "-extfile", name + ".ext", "-out", name + ".crt")
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt",
+            "-days", "30", "-subj", "/CN=local test authority")
+    issue("server", "/CN=redis", "subjectAltName=IP:%s,DNS:localhost\n" % host)
+    issue("client", "/CN=coordinator", "extendedKeyUsage=clientAuth\n")
+
+
 class Cluster:
     """What `cluster.json` in one folder says, and the servers it stands for."""
 
@@ -141,6 +169,9 @@ class Cluster:
 
     @property
     def seeds(self):
+        if self.state.get("tls"):
+            return ",".join("rediss://%s:%d" % (node["host"], node["tlsPort"])
+                            for node in self.nodes)
         return ",".join("redis://%s:%d" % (node["host"], node["port"]) for node in self.nodes)
 
     def write(self, path, text):
@@ -176,18 +207,21 @@ class Cluster:
     def define(self, options, ports):
         nodes = []
         masters = 1 if options.single else options.masters
-        for index, port in enumerate(ports):
+        servers = len(ports) // 2 if options.tls else len(ports)
+        for index, port in enumerate(ports[:servers]):
             is_master = index < masters
             nodes.append({
                 "index": index, "host": options.bind, "port": port,
                 "busPort": None if options.single else port + BUS_OFFSET, "pid": None,
                 "role": "master" if is_master else "replica",
                 "replicaOf": None if is_master else index % masters,
+                "tlsPort": ports[servers + index] if options.tls else None,
                 "folder": "node-%d" % index, "id": None})
         self.state = {
             "version": 1, "single": options.single, "modules": not options.plain,
             "masters": masters, "replicas": 0 if options.single else options.replicas,
             "persist": options.persist, "nodeTimeoutMs": options.node_timeout,
+            "tls": options.tls, "acl": os.path.abspath(options.acl) if options.acl else None,
             "config": options.config, "formed": False, "nodes": nodes}
 
     def write_configuration(self, node, stack):
@@ -206,6 +240,18 @@ class Cluster:
                 "cluster-enabled yes", "cluster-config-file nodes.conf",
                 "cluster-port %d" % node["busPort"], "cluster-announce-ip " + node["host"],
                 "cluster-node-timeout %d" % state["nodeTimeoutMs"]]
+        if state["tls"]:
+            # The plain port stays for tools on this machine. Certificates of clients are verified
+            # where they are shown.
+            tls = tls_folder(self.folder)
+            lines += [
+                "tls-port %d" % node["tlsPort"], 'tls-cert-file "%s/server.crt"' % tls,
+                'tls-key-file "%s/server.key"' % tls, 'tls-ca-cert-file "%s/ca.crt"' % tls,
+                "tls-auth-clients optional"]
+        if state["acl"]:
+            # A copy: ACL SAVE writes into the file.
+            shutil.copyfile(state["acl"], os.path.join(folder, "users.acl"))
+            lines += ['aclfile "%s/users.acl"' % folder]
         if state["modules"]:
             lines += ['loadmodule "%s/lib/%s.so"' % (stack, name) for name in MODULES]
         with open(self.configuration(node), "w", encoding="utf-8") as file:

@@ -71,6 +71,9 @@ enum BenchModel {
             environment: ["COORDINATOR_REDIS_URL", "REDIS_URL"], group: "Redis",
             help: "the cluster to use"),
         Option(
+            "cacert", .value(.text), valueName: "FILE", environment: ["COORDINATOR_REDIS_CACERT"],
+            group: "Redis", help: "the authorities to trust with rediss://"),
+        Option(
             "flush", group: "Redis", help: "empty the cluster first; it must be empty otherwise"),
     ]
 

@@ -3,6 +3,7 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 import RedisClient
+import SecureStream
 import Terminal
 
 /// The cluster under measurement.
@@ -17,6 +18,11 @@ import Terminal
                 throw RedisError.configuration("name the cluster with --redis-url or REDIS_URL")
             }
             var configuration = try RedisConfiguration(urls: urls)
+            if configuration.tls != nil {
+                var options = TLSOptions()
+                options.authorityFile = arguments.text("cacert")
+                configuration.tls = try RedisConfiguration.secure(options)
+            }
             configuration.commandTimeout = .seconds(60)
             cluster = RedisCluster(configuration)
             try await cluster.start()

@@ -3,6 +3,7 @@ import CoordinatorService
 import EventLoop
 import Glibc
 import RedisClient
+import SecureStream
 import Terminal
 
 /// One run of one command: its arguments, where its output goes, and the connection it may open.
@@ -18,6 +19,7 @@ import Terminal
     private var cluster: RedisCluster?
     /// The command showed itself again and again, as long as it was wanted.
     var hasRefreshed = false
+    private var hasWarned = false
     /// Whether what is shown is kept for a request instead of printed.
     private let isCapturing: Bool
     /// What was shown, when it is kept.
@@ -90,6 +92,18 @@ import Terminal
         }
     }
 
+    /// The same arguments again, with what the configuration file holds now.
+    func argumentsReadAgain() throws(CommandError) -> ParsedArguments {
+        let parser = ArgumentParser(ProgramModel.program, environment: environment)
+        do throws(ArgumentError) {
+            guard case .run(let again) = try parser.parse(Array(CommandLine.arguments.dropFirst()))
+            else { return arguments }
+            return again
+        } catch {
+            throw CommandError(.usage, "\(error)")
+        }
+    }
+
     // MARK: Output
 
     /// Prints an answer in the format asked for.
@@ -156,7 +170,20 @@ import Terminal
 
     /// How to reach Redis, from flags, environment and files.
     func checkedConfiguration() throws(CommandError) -> RedisConfiguration {
-        do throws(RedisError) { return try configuration() } catch { throw CommandError(error) }
+        let configuration: RedisConfiguration
+        do throws(RedisError) {
+            configuration = try RedisArguments.configuration(arguments)
+        } catch {
+            throw CommandError(error)
+        }
+        if configuration.tls?.options.verifiesPeer == false, !hasWarned {
+            hasWarned = true
+            // Also with -q: it must not be forgotten in a script.
+            tell(
+                "coordinator: --insecure: the servers' certificates are not verified, anybody could"
+                    + " answer in their place; give --cacert instead")
+        }
+        return configuration
     }
 
     /// The deployment in the cluster.
@@ -164,42 +191,6 @@ import Terminal
         let cluster = try await connect()
         do throws(ServiceError) { return try await Deployment(cluster) } catch {
             throw CommandError(error)
-        }
-    }
-
-    private func configuration() throws(RedisError) -> RedisConfiguration {
-        let given = arguments.texts("redis-url")
-        var configuration = try RedisConfiguration(urls: given.isEmpty ? ["127.0.0.1:6379"] : given)
-        if let user = arguments.text("user") { configuration.user = user }
-        if let password = try password() { configuration.password = password }
-        configuration.clientName = "coordinator-" + (arguments.command.first ?? "")
-        if let timeout = arguments.span("timeout"), arguments.command != ["wait"] {
-            configuration.commandTimeout = timeout
-            configuration.connectTimeout = min(timeout, configuration.connectTimeout)
-        }
-        return configuration
-    }
-
-    /// A password is never an argument: environment, file or prompt.
-    private func password() throws(RedisError) -> String? {
-        if arguments.flag("askpass") {
-            guard let typed = PasswordPrompt.read("Redis password: ") else {
-                throw .configuration(
-                    "--askpass needs a terminal: set COORDINATOR_REDIS_PASSWORD instead")
-            }
-            return typed
-        }
-        return try password("password-file") ?? arguments.text("password")
-    }
-
-    /// The first line of the file that an option names; nil where it names none.
-    func password(_ option: String) throws(RedisError) -> String? {
-        guard let path = arguments.text(option) else { return nil }
-        do throws(CommandError) {
-            let text = try TextFile.read(path, limit: 4_096)
-            return text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
-        } catch {
-            throw .configuration(error.message)
         }
     }
 

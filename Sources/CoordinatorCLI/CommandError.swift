@@ -41,7 +41,7 @@ struct CommandError: Error {
     private static func code(_ error: RedisError) -> ExitCode {
         switch error {
         case .unreachable, .timedOut, .outcomeUnknown, .overloaded, .closed: .unreachable
-        case .authentication, .permission: .refused
+        case .authentication, .untrusted, .permission: .refused
         case .server, .clusterDown, .protocolViolation: .redisError
         case .configuration: .configuration
         }

@@ -13,7 +13,7 @@ import Terminal
         "version": VersionCommand.run,
         "series": SeriesCommand.run, "export": ExportCommand.run, "show": ShowCommand.run,
         "search": SearchCommand.run, "migrate": MigrateCommand.run, "explain": ExplainCommand.run,
-        "audit": AuditCommand.run,
+        "audit": AuditCommand.run, "acl": AclCommand.run,
         "check": CheckCommand.run, "nodes": NodesCommand.run, "history": HistoryCommand.run,
         "drain": DrainCommand.run, "rebalance": RebalanceCommand.run,
         "step-down": StepDownCommand.run, "pause": PauseCommand.pause,

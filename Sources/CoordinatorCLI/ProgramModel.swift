@@ -20,40 +20,66 @@ enum ProgramModel {
     private static let outputs =
         OutputFormat.allCases.map(\.rawValue) + SeriesPicture.Format.allCases.map(\.rawValue)
 
-    static let globals: [Option] = [
+    static let globals: [Option] =
+        [
+            Option(
+                "redis-url", .value(.text), valueName: "URL", isRepeatable: true,
+                environment: ["COORDINATOR_REDIS_URL", "REDIS_URL"], group: "Redis",
+                help: "redis[s]://[user@]host:port or a comma list; default 127.0.0.1:6379"),
+            Option(
+                "user", .value(.text), valueName: "NAME", environment: ["COORDINATOR_REDIS_USER"],
+                group: "Redis", help: "the ACL user"),
+            Option(
+                "password", .value(.text), isEnvironmentOnly: true,
+                environment: ["COORDINATOR_REDIS_PASSWORD", "REDISCLI_AUTH"], group: "Redis",
+                help: "the password; never an argument"),
+            Option(
+                "password-file", .value(.text), valueName: "FILE",
+                environment: ["COORDINATOR_REDIS_PASSWORD_FILE"], group: "Redis",
+                help: "a file whose first line is the password; read again at each connection"),
+            Option("askpass", group: "Redis", help: "ask for the password on the terminal"),
+        ] + tls + [
+            Option(
+                "timeout", .value(.span), valueName: "SPAN", environment: ["COORDINATOR_TIMEOUT"],
+                group: "Redis", help: "how long a command waits for Redis; default 5s"),
+            Option(
+                "output", short: "o", .value(.choice(outputs)),
+                valueName: "FORMAT", default: "table", group: "Output",
+                help: "the form of the output; svg, png: of series"),
+            Option(
+                "watch", short: "w", .optionalValue(.span, bare: "2s"), valueName: "SPAN",
+                group: "Output", help: "show it again and again"),
+            Option("no-headers", group: "Output", help: "tables and csv without headings"),
+            Option("no-color", group: "Output", help: "no colours on a terminal"),
+            Option(
+                "quiet", short: "q", group: "Output", help: "no messages, no progress on stderr"),
+            Option("verbose", short: "v", group: "Output", help: "more messages on stderr"),
+            Option(
+                "config", .value(.text), valueName: "FILE", environment: ["COORDINATOR_CONFIG"],
+                group: "Other", help: "a file of `name = value` lines; flags and environment win"),
+        ]
+
+    /// Named as redis-cli names them.
+    private static let tls: [Option] = [
         Option(
-            "redis-url", .value(.text), valueName: "URL", isRepeatable: true,
-            environment: ["COORDINATOR_REDIS_URL", "REDIS_URL"], group: "Redis",
-            help: "redis://[user@]host:port, also a comma list; default 127.0.0.1:6379"),
+            "tls", environment: ["COORDINATOR_REDIS_TLS"], group: "Redis",
+            help: "speak TLS 1.2 or newer to every server, as with rediss://"),
         Option(
-            "user", .value(.text), valueName: "NAME", environment: ["COORDINATOR_REDIS_USER"],
-            group: "Redis", help: "the ACL user"),
+            "cacert", .value(.text), valueName: "FILE", environment: ["COORDINATOR_REDIS_CACERT"],
+            group: "Redis", help: "the authorities to trust, PEM; default the system's"),
         Option(
-            "password", .value(.text), isEnvironmentOnly: true,
-            environment: ["COORDINATOR_REDIS_PASSWORD", "REDISCLI_AUTH"], group: "Redis",
-            help: "the password; never an argument"),
+            "cert", .value(.text), valueName: "FILE", environment: ["COORDINATOR_REDIS_CERT"],
+            group: "Redis", help: "the client's certificate, PEM"),
         Option(
-            "password-file", .value(.text), valueName: "FILE",
-            environment: ["COORDINATOR_REDIS_PASSWORD_FILE"], group: "Redis",
-            help: "a file whose first line is the password"),
-        Option("askpass", group: "Redis", help: "ask for the password on the terminal"),
+            "key", .value(.text), valueName: "FILE", environment: ["COORDINATOR_REDIS_KEY"],
+            group: "Redis", help: "its key, PEM; default the certificate's file"),
         Option(
-            "timeout", .value(.span), valueName: "SPAN", environment: ["COORDINATOR_TIMEOUT"],
-            group: "Redis", help: "how long a command waits for Redis; default 5s"),
+            "sni", .value(.text), valueName: "NAME", environment: ["COORDINATOR_REDIS_SNI"],
+            group: "Redis",
+            help: "the name servers have to prove, in place of their address"),
         Option(
-            "output", short: "o", .value(.choice(outputs)),
-            valueName: "FORMAT", default: "table", group: "Output",
-            help: "the form of the output; svg, png: of series"),
-        Option(
-            "watch", short: "w", .optionalValue(.span, bare: "2s"), valueName: "SPAN",
-            group: "Output", help: "show it again and again"),
-        Option("no-headers", group: "Output", help: "tables and csv without headings"),
-        Option("no-color", group: "Output", help: "no colours on a terminal"),
-        Option("quiet", short: "q", group: "Output", help: "no messages and no progress on stderr"),
-        Option("verbose", short: "v", group: "Output", help: "more messages on stderr"),
-        Option(
-            "config", .value(.text), valueName: "FILE", environment: ["COORDINATOR_CONFIG"],
-            group: "Other", help: "a file of `name = value` lines; flags and environment win"),
+            "insecure", environment: ["COORDINATOR_REDIS_INSECURE"], group: "Redis",
+            help: "take any certificate; for trying only"),
     ]
 
     static let at = Option(
@@ -72,44 +98,6 @@ enum ProgramModel {
     static let from = Option("from", .value(.time), valueName: "TIME", help: "from this time on")
     static let to = Option("to", .value(.time), valueName: "TIME", help: "before this time")
 
-    /// The settings of a deployment, for `init` and `run --init`.
-    static let settings: [Option] = [
-        Option(
-            "shards", .value(.count(1...16_384)), valueName: "N", default: "64",
-            group: "Settings of the deployment", help: "a power of two, fixed for ever"),
-        Option(
-            "tiers", .value(.text), valueName: "LADDER", default: "1m,5m/30m,10m/1h,1h/24h,3h/7d",
-            group: "Settings of the deployment", help: "base, then length/keep, finest first"),
-        Option(
-            "grace", .value(.span), valueName: "SPAN", default: "30s",
-            group: "Settings of the deployment", help: "how long a window waits for late events"),
-        Option(
-            "outage-allowance", .value(.span), valueName: "SPAN", default: "6h",
-            group: "Settings of the deployment", help: "how much longer windows are kept"),
-        Option(
-            "sites", .value(.text), valueName: "FILE", group: "Settings of the deployment",
-            help: "JSON: {\"hosts\":{\"www.rtl.lu\":\"RTL\"},\"keepQuery\":{\"RTL\":[\"id\"]}}"),
-        Option(
-            "source", .value(.text), valueName: "KEY", isRepeatable: true,
-            default: "ST:TRACKER::::", group: "Settings of the deployment",
-            help: "a stream that trackers write to"),
-        Option(
-            "start", .value(.text), valueName: "now|oldest|TIME", default: "now",
-            group: "Settings of the deployment", help: "the first window to rotate"),
-        Option(
-            "series-labels", .value(.choice(["full", "compact"])), valueName: "HOW",
-            default: "full", group: "Settings of the deployment",
-            help: "compact: series of pages and items carry none"),
-        Option(
-            "pageviews", .value(.choice(["exact", "sketch"])), valueName: "HOW", default: "exact",
-            group: "Settings of the deployment",
-            help: "all records exactly, or the heaviest with bounds, in bounded memory"),
-        Option(
-            "heaviest", .value(.count(1...100_000)), valueName: "K",
-            group: "Settings of the deployment",
-            help: "with sketch: records counted by window, dimension and shard; default 256"),
-    ]
-
     // MARK: Commands
 
     private static let deployment: [Command] = [
@@ -120,45 +108,8 @@ enum ProgramModel {
             group: "Deployment", options: settings),
         Command(
             "run", summary: "a node: reads, counts and rotates until SIGTERM", group: "Deployment",
-            options: [
-                Option(
-                    "node-name", .value(.text), valueName: "NAME",
-                    environment: ["COORDINATOR_NODE_NAME"], help: "default: the host's name"),
-                Option(
-                    "lease", .value(.span), valueName: "SPAN", default: "3s",
-                    environment: ["COORDINATOR_LEASE"],
-                    help: "how long a silent leader keeps the lead"),
-                Option(
-                    "renew-interval", .value(.span), valueName: "SPAN",
-                    environment: ["COORDINATOR_RENEW_INTERVAL"],
-                    help: "how often a leader renews; default a quarter of the lease"),
-                Option(
-                    "node-ttl", .value(.span), valueName: "SPAN",
-                    environment: ["COORDINATOR_NODE_TTL"],
-                    help: "how long a silent node keeps its shards; default the lease, at least 1s"
-                ),
-                Option(
-                    "heartbeat-interval", .value(.span), valueName: "SPAN",
-                    environment: ["COORDINATOR_HEARTBEAT_INTERVAL"],
-                    help: "how often a node reports; default 1s, at most a third of --node-ttl"),
-                Option(
-                    "hold-down", .value(.span), valueName: "SPAN", default: "2s",
-                    environment: ["COORDINATOR_HOLD_DOWN"],
-                    help: "how long a node that was lost waits for shards"),
-                Option(
-                    "drain-timeout", .value(.span), valueName: "SPAN", default: "20s",
-                    environment: ["COORDINATOR_DRAIN_TIMEOUT"],
-                    help: "how long a node that stops waits for others to take its shards"),
-                Option(
-                    "weight", .value(.count(1...1_000)), valueName: "N", default: "1",
-                    environment: ["COORDINATOR_WEIGHT"],
-                    help: "its share of the shards beside others: 2 owns twice as many"),
-                Option(
-                    "log-level", .value(.choice(["debug", "info", "warning", "error"])),
-                    valueName: "LEVEL", default: "info", environment: ["COORDINATOR_LOG_LEVEL"],
-                    help: "the least important lines to log"),
-                Option("init", help: "write the settings if there are none"),
-            ] + enrichment + serving + settings),
+            options: node + serving
+                + [Option("init", help: "write the settings if there are none")] + settings),
         Command(
             "import", summary: "web-server logs or ndjson events into the deployment",
             description:
@@ -332,6 +283,18 @@ enum ProgramModel {
             "check", summary: "cluster, modules, versions, memory policy, replicas, clock",
             group: "Checks"),
         Command(
+            "acl", summary: "the least that Redis has to allow: a rule for nodes, one for readers",
+            description:
+                "Exact commands and key patterns, for redis-cli. The reader's user can ask every "
+                + "question and change nothing.",
+            group: "Checks",
+            operands: [
+                Operand(
+                    "role", .optional, kind: .choice(["daemon", "reader"]), help: "default: both")
+            ],
+            options: [Option("as", .value(.text), valueName: "NAME", help: "the user's name")]
+                + settings.filter { $0.name == "source" }),
+        Command(
             "audit", summary: "conservation of every kept window, ledgers, owners and tokens",
             group: "Checks"),
     ]
@@ -342,9 +305,11 @@ enum ProgramModel {
             subcommands: [
                 Command(
                     "show",
-                    summary: "the deployment's settings, and this command's with their origin"),
+                    summary: "a node's settings with their origin, then the deployment's",
+                    options: node + settings),
                 Command(
-                    "validate", summary: "whether settings would be accepted", options: settings),
+                    "validate", summary: "whether settings would be accepted",
+                    options: node + settings),
             ]),
         Command("version", summary: "the program's version", group: "Other"),
         Command(

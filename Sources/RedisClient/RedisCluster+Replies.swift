@@ -80,6 +80,10 @@ extension RedisCluster: RedisConnectionOwner {
         for request in sent {
             if case .protocolViolation = failure {
                 fail(request, failure)
+            } else if case .untrusted = failure, !connection.hasHeard {
+                // In TLS 1.3 a server may refuse the client's certificate after the handshake is
+                // over here: it has read none of this then.
+                fail(request, failure)
             } else if request.isRepeatable, !isClosed, !request.failsFast {
                 request.lastFailure = request.outcomeUnknown(at: connection.endpoint, now: now)
                 request.redirect = nil
@@ -181,15 +185,5 @@ extension RedisCluster: RedisConnectionOwner {
 
     private func pause(_ range: ClosedRange<UInt64>) -> Duration {
         .nanoseconds(Int64(UInt64.random(in: range, using: &random)))
-    }
-}
-
-extension RedisError {
-    /// Trying again with the same configuration would fail alike.
-    fileprivate var isFinal: Bool {
-        switch self {
-        case .authentication: true
-        default: false
-        }
     }
 }

@@ -60,9 +60,7 @@ extension RedisCluster {
 
     /// The server could not be reached a moment ago.
     private func rest(_ request: RedisRequest, _ node: RedisNode, _ now: UInt64) {
-        if case .authentication = node.lastFailure, let failure = node.lastFailure {
-            return fail(request, failure)
-        }
+        if let failure = node.lastFailure, failure.isFinal { return fail(request, failure) }
         request.lastFailure = node.lastFailure ?? request.lastFailure
         request.redirect = nil
         refreshSoon()

@@ -91,11 +91,11 @@ extension RedisCluster {
                     return .success(())
                 } catch {
                     // A wrong password is worth more to the operator than another server's silence.
-                    if case .authentication = failure {} else { failure = error }
+                    if !failure.isFinal { failure = error }
                 }
                 if isClosed { return .failure(.closed) }
             }
-            if case .authentication = failure { return .failure(failure) }
+            if failure.isFinal { return .failure(failure) }
             // Waiting does not turn a single server into a cluster.
             if case .configuration = failure { return .failure(failure) }
             if loopNow() >= deadline { return .failure(failure) }
@@ -126,7 +126,9 @@ extension RedisCluster {
     private func learnTopology(from endpoint: RedisEndpoint) async throws(RedisError) {
         var best: RedisTopology?
         switch await ask("SHARDS", endpoint) {
-        case .success(let reply): best = RedisTopology(shards: reply, from: endpoint)
+        case .success(let reply):
+            best = RedisTopology(
+                shards: reply, from: endpoint, usesTLS: configuration.tls != nil)
         case .failure(.server("ERR", let message, _)) where message.contains(Self.noCluster):
             // Waiting does not turn a single server into a cluster: `search` ends at once.
             throw .configuration(
@@ -203,12 +205,7 @@ extension RedisCluster {
     private func retireStrangers() {
         let current = Set(owners.map(\.endpoint))
         for (endpoint, node) in nodes where !current.contains(endpoint) {
-            for connection in node.connections {
-                guard let connection else { continue }
-                connection.isRetiring = true
-                for request in connection.takeUnsent() { dispatch(request) }
-                if connection.owed.isEmpty { connection.close(.closed) }
-            }
+            for connection in node.connections { if let connection { retire(connection) } }
             if node.connections.allSatisfy({ $0 == nil }), node.restsUntil <= loopNow().nanoseconds
             {
                 nodes[endpoint] = nil

@@ -45,7 +45,7 @@ public final class RedisCluster {
     }
 
     /// How to reach the cluster.
-    public let configuration: RedisConfiguration
+    public private(set) var configuration: RedisConfiguration
     /// Called for each transition; must not call back into the client.
     public var onEvent: (@LoopActor (RedisClientEvent) -> Void)?
     /// Figures since the start.
@@ -80,6 +80,25 @@ public final class RedisCluster {
     /// - Errors: why no seed told it, within the configuration's command timeout.
     public func start() async throws(RedisError) {
         try await refreshTopology()
+    }
+
+    /// Takes another user, password or certificate: new connections use them, the present ones end
+    /// when nothing is owed on them any more. The bounds stay as they are.
+    public func reconnect(with changed: RedisConfiguration) {
+        let limits = configuration.limits
+        configuration = changed
+        configuration.limits = limits
+        for node in nodes.values {
+            node.succeeded()
+            for connection in node.connections { if let connection { retire(connection) } }
+        }
+    }
+
+    /// Ends a connection as soon as nothing is owed on it; what it has not sent goes elsewhere.
+    func retire(_ connection: RedisConnection) {
+        connection.isRetiring = true
+        for request in connection.takeUnsent() { dispatch(request) }
+        if connection.owed.isEmpty { connection.close(.closed) }
     }
 
     /// Closes all connections. What was sent and not answered ends as an unknown outcome, the rest

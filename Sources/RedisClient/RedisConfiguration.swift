@@ -1,3 +1,5 @@
+public import SecureStream
+
 /// How to reach a cluster, and the bounds of the client.
 ///
 /// Every way of printing it leaves the password out.
@@ -8,6 +10,12 @@ public struct RedisConfiguration: Sendable {
     public var user: String?
     /// The password; nil sends no AUTH.
     public var password: String?
+    /// Asked for the password at each new connection, so that a rotated one is taken without a
+    /// restart; nil, or nil from it, means ``password``.
+    public var passwordSource: (@Sendable () -> String?)?
+    /// TLS for every connection, those to servers learnt from the cluster among them; nil speaks
+    /// plainly.
+    public var tls: TLSContext?
     /// Shown by `CLIENT LIST`; nil leaves it empty.
     public var clientName: String?
     /// From the look-up of the name to the answered AUTH.
@@ -25,7 +33,7 @@ public struct RedisConfiguration: Sendable {
     }
 
     /// Reads `redis://[user[:password]@]host[:port][/0]`, each entry possibly a comma-separated
-    /// list.
+    /// list; `rediss://` is TLS, for all of them or for none.
     ///
     /// A bare `host:port` is accepted too. User and password may be percent-encoded; the first ones
     /// found hold for all seeds.
@@ -33,25 +41,43 @@ public struct RedisConfiguration: Sendable {
     /// - Errors: `.configuration`, which names the part that is wrong and never the password.
     public init(urls: [String]) throws(RedisError) {
         self.init(seeds: [])
+        var schemes: Set<String> = []
         for list in urls {
-            for text in list.split(separator: ",") { try add(String(text)) }
+            for text in list.split(separator: ",") { schemes.formUnion(try add(String(text))) }
         }
+        guard schemes.count < 2 else {
+            throw .configuration(
+                "redis:// and rediss:// together: give all servers with TLS, or none")
+        }
+        if schemes == ["rediss"] { tls = try Self.secure(TLSOptions()) }
         guard !seeds.isEmpty else {
             throw .configuration("no redis server given: expected redis://host:port")
         }
     }
 
-    private mutating func add(_ url: String) throws(RedisError) {
+    /// The context of these options.
+    ///
+    /// - Errors: `.configuration`, which names the file.
+    public static func secure(_ options: TLSOptions) throws(RedisError) -> TLSContext {
+        do throws(TLSOptionsError) { return try TLSContext(options) } catch {
+            throw .configuration("\(error)")
+        }
+    }
+
+    /// The password for the next connection.
+    var newestPassword: String? { passwordSource?() ?? password }
+
+    /// Adds a seed, and returns its scheme, if it has one.
+    private mutating func add(_ url: String) throws(RedisError) -> Set<String> {
+        var found: Set<String> = []
         var rest = url.drop { $0 == " " }
         while rest.last == " " { rest.removeLast() }
         if let scheme = rest.range(of: "://") {
-            switch rest[..<scheme.lowerBound].lowercased() {
-            case "redis": break
-            case "rediss":
-                throw .configuration(
-                    "rediss:// (TLS) is not supported by this version: use redis://")
-            case let other: throw .configuration("unknown scheme \(other):// in the redis URL")
+            let name = rest[..<scheme.lowerBound].lowercased()
+            guard ["redis", "rediss"].contains(name) else {
+                throw .configuration("unknown scheme \(name):// in the redis URL")
             }
+            found = [name]
             rest = rest[scheme.upperBound...]
         }
         if let at = rest.lastIndex(of: "@") {
@@ -69,6 +95,7 @@ public struct RedisConfiguration: Sendable {
             throw .configuration("cannot read \(rest) as host:port")
         }
         seeds.append(endpoint)
+        return found
     }
 
     private mutating func addCredentials(_ text: Substring) throws(RedisError) {
@@ -106,6 +133,7 @@ extension RedisConfiguration: CustomStringConvertible, CustomDebugStringConverti
     public var description: String {
         let servers = seeds.map(\.description).joined(separator: ",")
         return "\(servers) user=\(user ?? "default") password=\(password == nil ? "none" : "set")"
+            + (tls == nil ? "" : tls?.options.verifiesPeer == true ? " tls" : " tls=unverified")
     }
 
     /// The same as ``description``.

@@ -9,7 +9,11 @@ extension RedisConnection {
     func checkTime(_ now: UInt64) {
         guard state == .ready else {
             if now >= connectDeadline {
-                let what = state == .authenticating ? "no answer to AUTH" : "no connection"
+                let what =
+                    state == .authenticating
+                    ? "no answer to AUTH"
+                    : configuration.tls == nil
+                        ? "no connection" : "no TLS connection (does this port speak TLS?)"
                 close(
                     .unreachable(
                         endpoint: endpoint.description,

@@ -1,5 +1,6 @@
 import CoordinatorCore
 import EventLoop
+import SecureStream
 
 /// What a connection tells the client it works for.
 @LoopActor
@@ -71,6 +72,9 @@ final class RedisConnection {
     private var outbox: [UInt8] = []
     private var willFlush = false
     private var loadingScripts: Set<String> = []
+    private var sparePassword: String?
+    /// The server has said something.
+    private(set) var hasHeard = false
 
     /// Monotonic nanoseconds.
     let connectDeadline: UInt64
@@ -159,23 +163,25 @@ final class RedisConnection {
             switch result {
             case .success(let found):
                 addresses = found
-                connectToNext(reason: "no address")
+                connectToNext(unreachable("no address"))
             case .failure(let error): close(unreachable(error.reason))
             }
         }
     }
 
     /// A name may have several addresses, of which some do not answer: all are tried in turn.
-    private func connectToNext(reason: String) {
-        guard !addresses.isEmpty else { return close(unreachable(reason)) }
+    private func connectToNext(_ failure: RedisError) {
+        guard !addresses.isEmpty else { return close(failure) }
         state = .connecting
         stream?.close()
-        let stream = TCPStream(owner: self)
+        let stream: any ByteStream =
+            configuration.tls.map { TLSStream(owner: self, context: $0, host: endpoint.host) }
+            ?? TCPStream(owner: self)
         self.stream = stream
         do throws(LoopError) {
             try stream.connect(to: addresses.removeFirst())
         } catch {
-            connectToNext(reason: error.reason)
+            connectToNext(lost(error))
         }
     }
 
@@ -183,19 +189,35 @@ final class RedisConnection {
         .unreachable(endpoint: endpoint.description, reason: reason)
     }
 
+    private func lost(_ error: LoopError) -> RedisError {
+        if error.isUntrusted {
+            return .untrusted(endpoint: endpoint.description, reason: error.reason)
+        }
+        // A server that wants TLS hangs up on what is none.
+        let isSuspect = error.function == "read" && configuration.tls == nil && !hasHeard
+        return unreachable(error.reason + (isSuspect ? " (does it want TLS, rediss://?)" : ""))
+    }
+
     private func authenticate() {
-        if let password = configuration.password {
+        if let password = configuration.newestPassword {
             state = .authenticating
-            let command =
-                configuration.user.map {
-                    RedisCommand("AUTH", RedisArgument($0), RedisArgument(password))
-                }
-                ?? RedisCommand("AUTH", RedisArgument(password))
-            write(command, for: .authentication)
-            writeOutbox()
+            // What the source says now may be half of a rotation: the password that was accepted
+            // before is tried after it.
+            sparePassword = configuration.password == password ? nil : configuration.password
+            authenticate(by: password)
         } else {
             becomeReady()
         }
+    }
+
+    private func authenticate(by password: String) {
+        let command =
+            configuration.user.map {
+                RedisCommand("AUTH", RedisArgument($0), RedisArgument(password))
+            }
+            ?? RedisCommand("AUTH", RedisArgument(password))
+        write(command, for: .authentication)
+        writeOutbox()
     }
 
     private func becomeReady() {
@@ -302,6 +324,10 @@ final class RedisConnection {
         case .script(let digest): loadingScripts.remove(digest)
         case .authentication:
             guard view.kind == .error else { return becomeReady() }
+            if let password = sparePassword {
+                sparePassword = nil
+                return authenticate(by: password)
+            }
             // Whatever the words: the server did not take the credentials it was given.
             let error = RedisServerError(line: view.bytes)
             close(.authentication(endpoint: endpoint.description, message: error.description))
@@ -330,6 +356,7 @@ extension RedisConnection: ByteStreamOwner {
 
     func streamRead(_ bytes: UnsafeRawBufferPointer) {
         lastHeard = loopNow().nanoseconds
+        hasHeard = true
         pingSentAt = nil
         do throws(ReplyFault) {
             try readReplies(bytes)
@@ -343,8 +370,8 @@ extension RedisConnection: ByteStreamOwner {
 
     func streamEnded(_ failure: LoopError) {
         switch state {
-        case .connecting: connectToNext(reason: failure.reason)
-        case .resolving, .authenticating, .ready: close(unreachable(failure.reason))
+        case .connecting: connectToNext(lost(failure))
+        case .resolving, .authenticating, .ready: close(lost(failure))
         case .closed: break
         }
     }

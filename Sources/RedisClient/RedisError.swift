@@ -12,6 +12,8 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
     case outcomeUnknown(operation: String, endpoint: String, after: Duration)
     /// The server does not accept the user or the password, or wants one.
     case authentication(endpoint: String, message: String)
+    /// TLS: the server did not prove who it is, or does not trust this client; nothing was sent.
+    case untrusted(endpoint: String, reason: String)
     /// The user may not do this (`NOPERM`).
     case permission(endpoint: String, message: String)
     /// Any other error the server answered with; `code` is its first word.
@@ -39,6 +41,8 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
             "\(operation) was sent to \(endpoint) and not answered within \(after): it may have run"
         case .authentication(let endpoint, let message):
             "redis at \(endpoint) refuses the user or password: \(message)"
+        case .untrusted(let endpoint, let reason):
+            "no trusted connection to redis at \(endpoint): \(reason)"
         case .permission(let endpoint, let message):
             "the redis user may not do this at \(endpoint): \(message)"
         case .server(let code, let message, let endpoint):
@@ -58,9 +62,20 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
     public var mayHaveRun: Bool {
         switch self {
         case .outcomeUnknown, .protocolViolation: true
-        case .unreachable, .timedOut, .authentication, .permission, .server, .clusterDown,
-            .overloaded,
-            .closed, .configuration:
+        case .unreachable, .timedOut, .authentication, .untrusted, .permission, .server,
+            .clusterDown, .overloaded, .closed, .configuration:
+            false
+        }
+    }
+}
+
+extension RedisError {
+    /// Trying again with the same configuration would fail alike.
+    var isFinal: Bool {
+        switch self {
+        case .authentication, .untrusted: true
+        case .unreachable, .timedOut, .outcomeUnknown, .permission, .server, .clusterDown,
+            .protocolViolation, .overloaded, .closed, .configuration:
             false
         }
     }

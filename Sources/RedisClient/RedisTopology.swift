@@ -46,8 +46,11 @@ struct RedisTopology: Equatable {
     /// Reads `CLUSTER SHARDS`.
     ///
     /// - Parameter server: the server that answered; its host stands in where an entry has none.
+    /// - Parameter usesTLS: takes the ports for TLS. A server has one, the other, or both, and a
+    ///   client of one kind never goes to a port of the other.
     /// - Errors: nil when the reply has another shape.
-    init?(shards reply: RedisValue, from server: RedisEndpoint) {
+    init?(shards reply: RedisValue, from server: RedisEndpoint, usesTLS: Bool = false) {
+        let portName = usesTLS ? "tls-port" : "port"
         guard let shards = reply.items else { return nil }
         var masters: [RedisMaster] = []
         for shard in shards {
@@ -59,7 +62,7 @@ struct RedisTopology: Equatable {
             // After a failover the failed master may still be listed as one, with another health.
             let healthy = candidates.first { $0["health"]?.text == "online" }
             guard let node = healthy ?? candidates.first,
-                let endpoint = Self.endpoint(ofShardNode: node, server)
+                let endpoint = Self.endpoint(ofShardNode: node, portName, server)
             else { continue }
             let replicas = nodes.count {
                 $0["role"]?.text != "master" && $0["health"]?.text == "online"
@@ -122,10 +125,10 @@ struct RedisTopology: Equatable {
         return ranges.sorted { $0.lowerBound < $1.lowerBound }
     }
 
-    private static func endpoint(ofShardNode node: RedisValue, _ server: RedisEndpoint)
-        -> RedisEndpoint?
-    {
-        guard let port = node["port"]?.int.flatMap({ UInt16(exactly: $0) }), port > 0 else {
+    private static func endpoint(
+        ofShardNode node: RedisValue, _ portName: String, _ server: RedisEndpoint
+    ) -> RedisEndpoint? {
+        guard let port = node[portName]?.int.flatMap({ UInt16(exactly: $0) }), port > 0 else {
             return nil
         }
         return RedisEndpoint(

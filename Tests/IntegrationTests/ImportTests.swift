@@ -102,7 +102,7 @@ extension ServerSuites {
             #expect(report.output.contains("\"added\": 0,"), "\(report.output)")
             let piped = try Child(
                 ["/bin/sh", "-c", "cat \"$1\" | \"$2\" import -q -", "sh", file, Package.program],
-                environment: ["COORDINATOR_REDIS_URL": stage.cluster.seeds])
+                environment: stage.cluster.environment)
             #expect(try await piped.finish().code == 0)
             try await stage.must(["import", "-q", "-"], input: file)
             #expect(try await stage.ledgers().count == 2, "a tracker's stream and one file")

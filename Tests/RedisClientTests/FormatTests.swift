@@ -75,7 +75,7 @@ struct FormatTests {
     @Test(
         "a wrong address is refused without showing its password",
         arguments: [
-            "", ",", "http://a", "rediss://a", "redis://a/1", "redis://u:secret@a:b",
+            "", ",", "http://a", "rediss://a,redis://b", "redis://a/1", "redis://u:secret@a:b",
             "redis://u:%zz@a",
             "redis://", "redis://u:secret@", "redis://u:%+1@a",
         ])

@@ -45,7 +45,8 @@ struct TidyTests {
     @Test("loop, client, formats and terminal stand on no Foundation")
     func foundation() {
         let modules = [
-            "EventLoop", "HTTPClient", "HTTPServer", "RedisClient", "Hashing", "Terminal",
+            "EventLoop", "HTTPClient", "HTTPServer", "RedisClient", "Hashing", "SecureStream",
+            "Terminal",
             "TrafficGenerator",
         ]
         var findings = Findings()
@@ -69,6 +70,7 @@ struct TidyTests {
         let owners = [
             "CLibuv": "EventLoop", "CHiredis": "RedisClient", "CZlib": "ImportFormats",
             "CCairo": "Pictures", "CCrypto": "Hashing", "CMicrohttpd": "HTTPServer",
+            "CSSL": "SecureStream",
             "CCurl": "HTTPClient",
         ]
         var findings = Findings()

@@ -69,9 +69,9 @@ import Terminal
                         + "COORDINATOR_FROM_PASSWORD or give --from-password-file")
             }
             if let user = arguments.text("from-user") { configuration.user = user }
-            if let password = try context.password("from-password-file")
-                ?? arguments.text("from-password")
-            {
+            if let path = arguments.text("from-password-file") {
+                configuration.password = try RedisArguments.secret(path)
+            } else if let password = arguments.text("from-password") {
                 configuration.password = password
             }
             configuration.clientName = "coordinator-copy"

@@ -3,6 +3,7 @@ import CoordinatorService
 import EventLoop
 import Glibc
 import RedisClient
+import SecureStream
 import Terminal
 
 /// `coordinator run`: one node.
@@ -20,12 +21,16 @@ import Terminal
         }
         let errors = OutputWriter.standardError()
         let level = NodeLog.Level(name: arguments.requiredText("log-level"))
-        let log = NodeLog(node: options.name, lowest: level) { line in
+        let format = NodeLog.Format(rawValue: arguments.requiredText("log-format")) ?? .logfmt
+        let log = NodeLog(node: options.name, lowest: level, format: format) { line in
             errors.write(line)
             errors.flush()
         }
         let configuration = try context.checkedConfiguration()
         let clients = Node.Clients(configuration)
+        if configuration.tls?.options.verifiesPeer == false {
+            log.event(.warning, "insecure", [("reason", "certificates are not verified")])
+        }
         clients.observe { log.event(.info, "redis", [("what", "\($0)")]) }
         let node = Node(clients, options, log: log)
         let serving: NodeServing
@@ -38,7 +43,8 @@ import Terminal
         }
         let manager = ServiceManager { getenv($0).map { String(cString: $0) } }
         defer { manager?.end() }
-        let signals = watch(node, log, manager)
+        let reload = Reload(context, clients, log)
+        let signals = watch(node, log, manager) + [SignalWatcher(.hangUp) { reload.begin() }]
         defer { for signal in signals { signal.close() } }
         // Ready is who does its work or waits for Redis: a service manager must not wait for Redis.
         manager?.ready()
@@ -58,7 +64,8 @@ import Terminal
         }
     }
 
-    private static func timing(_ context: CommandContext) throws(CommandError) -> NodeTiming {
+    /// The node's spans.
+    static func timing(_ context: CommandContext) throws(CommandError) -> NodeTiming {
         let arguments = context.arguments
         do throws(NodeTimingError) {
             return try NodeTiming(
@@ -92,7 +99,8 @@ import Terminal
         var isEnding = false
     }
 
-    private static func nodeName(_ name: String) throws(CommandError) -> String {
+    /// A name that may stand in a node's id.
+    static func nodeName(_ name: String) throws(CommandError) -> String {
         let isPlain = name.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") }
         guard isPlain, (1...128).contains(name.utf8.count) else {
             throw CommandError(

@@ -54,6 +54,7 @@ extension Node {
         case .beginLeading(let token, let expired): beginLeading(token, expired)
         case .endLeading(let token, let reason):
             metrics.termsEnded.add()
+            log.term = nil
             log.event(.info, "stepped-down", [("term", token.text), ("reason", reason)])
         case .noteLost(let node):
             log.event(.warning, "lost", [("lost", node.text)])
@@ -226,7 +227,8 @@ extension Node {
     // MARK: Leading
 
     private func beginLeading(_ token: FencingToken, _ expired: LeaseAnswer.Holder?) {
-        log.event(.info, "elected", [("term", token.text)])
+        log.term = token.text
+        log.event(.info, "elected")
         metrics.terms.add()
         runs = RunTracker()
         var notes = ControlClient.Notes()

@@ -58,6 +58,11 @@ public import RedisClient
             work.onEvent = body
         }
 
+        /// Lets all three connect anew: another password, certificate or address.
+        @LoopActor public func reconnect(with configuration: RedisConfiguration) {
+            for client in [work, control, watch] { client.reconnect(with: configuration) }
+        }
+
         /// Closes all three.
         @LoopActor public func close() async {
             await watch.close()
@@ -302,7 +307,7 @@ extension ServiceError {
         case .notInitialised, .fenced, .timedOut: true
         case .redis(let error):
             switch error {
-            case .authentication, .permission, .configuration: false
+            case .authentication, .untrusted, .permission, .configuration: false
             default: true
             }
         case .settings, .settingsDiffer, .unreadable, .otherSettings, .question: false

@@ -3,7 +3,11 @@ public import EventLoop
 import FoundationEssentials
 import RedisClient
 
-/// A node's log: one logfmt line for each transition, on stderr.
+/// A node's log: one line for each transition, logfmt or JSON, on stderr.
+///
+/// Every line has the time in UTC, the level, the node and the event; `term` while the node leads;
+/// and what it is about by name: `shard`, `tier`, `window`, `source`, `reason`. Nothing of an entry
+/// but its id is ever given to it, and no secret.
 ///
 /// A reason is written when it changes, not each time it is met, and once more when it is over: a
 /// master that is away for an hour is two lines.
@@ -20,28 +24,49 @@ import RedisClient
         }
     }
 
+    /// How a line is written.
+    public enum Format: String, Sendable, CaseIterable {
+        case logfmt, json
+    }
+
+    /// The least important lines that are written; may change at any time.
+    public var lowest: Level
+    /// How lines are written; may change at any time.
+    public var format: Format
+    /// The term of this node's leadership, on every line while it has one.
+    var term: String?
     private let node: String
-    private let lowest: Level
     private let write: @LoopActor (String) -> Void
     private var last: [String: String] = [:]
     /// Topics whose last reason is remembered; beyond, all are forgotten and may be said again.
     private static let maximumTopics = 10_000
 
     /// A log whose lines go to `write`, each with its line feed.
-    public init(node: String, lowest: Level = .info, write: @escaping @LoopActor (String) -> Void) {
+    public init(
+        node: String, lowest: Level = .info, format: Format = .logfmt,
+        write: @escaping @LoopActor (String) -> Void
+    ) {
         self.node = node
         self.lowest = lowest
+        self.format = format
         self.write = write
     }
 
     /// One line about something that happened.
     public func event(_ level: Level = .info, _ event: String, _ fields: [(String, String)] = []) {
         guard level.rawValue >= lowest.rawValue else { return }
-        var line =
-            "time=\(Self.now()) level=\(level) node=\(Self.quoted(node))"
-            + " event=\(Self.quoted(event))"
-        for (name, value) in fields { line += " \(name)=\(Self.quoted(value))" }
-        write(line + "\n")
+        var all = [
+            ("time", Self.now()), ("level", "\(level)"), ("node", node), ("event", event),
+        ]
+        if let term, !fields.contains(where: { $0.0 == "term" }) { all.append(("term", term)) }
+        all += fields
+        switch format {
+        case .logfmt:
+            write(all.map { "\($0)=\(Self.quoted($1))" }.joined(separator: " ") + "\n")
+        case .json:
+            let members = all.map { "\"\($0)\":\(Self.jsonString($1))" }
+            write("{" + members.joined(separator: ",") + "}\n")
+        }
     }
 
     /// A line when the reason for `subject` is another than the last one.
@@ -56,7 +81,7 @@ import RedisClient
         guard last[key] != identity else { return }
         if last.count >= Self.maximumTopics { last.removeAll() }
         last[key] = identity
-        event(level, topic, [("subject", subject), ("reason", reason)])
+        event(level, topic, [Self.field(of: subject), ("reason", reason)])
     }
 
     /// The same for a failure.
@@ -70,7 +95,13 @@ import RedisClient
         guard !last.isEmpty else { return }
         let subject = subject()
         guard last.removeValue(forKey: Self.key(topic, subject)) != nil else { return }
-        event(.info, topic, [("subject", subject), ("reason", "over")])
+        event(.info, topic, [Self.field(of: subject), ("reason", "over")])
+    }
+
+    /// What is about a shard has its number under its own name, for programs.
+    private static func field(of subject: String) -> (String, String) {
+        subject.hasPrefix("shard ")
+            ? ("shard", String(subject.dropFirst(6))) : ("subject", subject)
     }
 
     private static func key(_ topic: String, _ subject: String) -> String { "\(topic) \(subject)" }
@@ -94,6 +125,23 @@ import RedisClient
             }
         }
         return isPlain ? quoted : "\"\(quoted)\""
+    }
+
+    /// A JSON string; unprintable characters as escapes here, too: logs are read on terminals.
+    static func jsonString(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": quoted += "\\\(scalar)"
+            case _ where scalar.properties.generalCategory.isUnprintable:
+                for unit in String(scalar).utf16 {
+                    let digits = String(unit, radix: 16)
+                    quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                }
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
     }
 
     private static func now() -> String {

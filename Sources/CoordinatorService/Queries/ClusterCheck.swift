@@ -195,7 +195,7 @@ public struct CheckLine: Sendable, Equatable {
             .error, name,
             "user \(user): \(refused[0])"
                 + (refused.count > 1 ? " (and \(refused.count - 1) more)" : "")
-                + "; allow it: ACL SETUSER \(user) +@all ~*")
+                + "; `coordinator acl` prints the rule that allows all of it")
     }
 
     private func scripts(_ servers: [RedisEndpoint]) async -> CheckLine {

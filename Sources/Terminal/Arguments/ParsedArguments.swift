@@ -105,6 +105,11 @@ public struct ParsedArguments: Sendable {
         return found
     }
 
+    /// The options of the command, by name.
+    var declaredOptions: [Option] { options.values.sorted { $0.name < $1.name } }
+
+    func values(of name: String) -> [ArgumentValue] { all(name) }
+
     private func all(_ name: String) -> [ArgumentValue] {
         checkDeclared(name)
         return values[name]?.values ?? []

@@ -20,7 +20,7 @@ struct Stage: Sendable {
         try Child(
             [Package.program] + words,
             // Several nodes run on one machine: those that are asked over HTTP say where.
-            environment: ["COORDINATOR_REDIS_URL": cluster.seeds, "COORDINATOR_HTTP": "off"],
+            environment: cluster.environment.merging(["COORDINATOR_HTTP": "off"]) { $1 },
             input: input)
     }
 

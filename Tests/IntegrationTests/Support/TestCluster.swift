@@ -6,7 +6,9 @@ import RedisClient
 final class TestCluster: Sendable {
     /// One server as `cluster.json` describes it.
     struct Server: Decodable, Sendable {
+        /// The plain port: the tests' own tools use it also where the program has to use TLS.
         let port: Int
+        let tlsPort: Int?
         let pid: Int32
         let role: String
         let id: String?
@@ -18,22 +20,38 @@ final class TestCluster: Sendable {
     }
 
     let folder: String
-    /// redis:// addresses, as programs take them.
+    /// redis:// or rediss:// addresses, as programs take them.
     let seeds: String
+    /// What a program is told to be let in: addresses, and what TLS and access rules want.
+    let environment: [String: String]
     let servers: [Server]
 
     var masters: [Server] { servers.filter { $0.role != "replica" } }
 
     /// The cluster of all suites: three masters, booted once. Each test begins with `flush`.
-    static let shared = Task { try await TestCluster("shared") }
+    ///
+    /// With COORDINATOR_TEST_TLS=1 programs reach it by TLS only, with COORDINATOR_TEST_ACL=1 as
+    /// the user of `coordinator acl daemon`: the same suites then show that nothing goes beyond.
+    static let shared = Task { try await TestCluster(secured: "shared", by: Security.asked) }
     /// One server without modules: for the truth's HyperLogLogs, and as a Redis that will not do.
     static let plain = Task { try await TestCluster("plain", ["--single", "--plain"]) }
 
-    init(_ name: String, _ options: [String] = []) async throws {
+    /// A cluster with what is asked for: certificates, access rules.
+    convenience init(
+        secured name: String, by security: Security, _ options: [String] = []
+    ) async throws {
+        var options = options + (security.tls ? ["--tls"] : [])
+        if security.acl { options += ["--acl", try await Security.usersFile()] }
+        try await self.init(name, options, security)
+    }
+
+    init(
+        _ name: String, _ options: [String] = [], _ security: Security = Security()
+    ) async throws {
         // Another program may take a port between the look and the start, or speak to it.
         var folder = ""
         var said = ""
-        for _ in 0..<3 where !said.hasPrefix("redis://") {
+        for _ in 0..<3 where !said.hasPrefix("redis") {
             folder = try Scratch.folder(name)
             let child = try Child(
                 [Package.root + "/Deploy/cluster", "start", "--dir", folder] + options)
@@ -41,9 +59,10 @@ final class TestCluster: Sendable {
             let last = finished.output.split(separator: "\n").last.map(String.init) ?? ""
             said = finished.code == 0 ? last : finished.errors
         }
-        guard said.hasPrefix("redis://") else { throw Trouble("no cluster: \(said)") }
+        guard said.hasPrefix("redis") else { throw Trouble("no cluster: \(said)") }
         self.folder = folder
         seeds = said
+        environment = security.environment(seeds: said, folder: folder)
         let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/cluster.json"))
         servers = try JSONDecoder().decode(Description.self, from: data).nodes
     }
