@@ -17,7 +17,7 @@ extension ServerSuites {
                 environment: [
                     "COORDINATOR_REDIS_URL": "redis://someone:swordfish@127.0.0.1:1",
                     "COORDINATOR_REDIS_PASSWORD": "open-sesame",
-                    "COORDINATOR_NODE_NAME": "from-environment", "COORDINATOR_TIMEOUT": "300ms",
+                    "COORDINATOR_NODE_NAME": "from-env", "COORDINATOR_TIMEOUT": "300ms",
                 ]
             ).finish()
             #expect(finished.code == 2, "Redis is not there, which it says: \(finished.errors)")
@@ -28,11 +28,11 @@ extension ServerSuites {
                 return found.map(String.init) ?? ""
             }
             #expect(line("lease ").contains("7s") && line("lease ").contains(file))
-            #expect(line("node-name").contains("from-environment"), "\(finished.output)")
+            #expect(line("node-name").contains("from-env"), "\(finished.output)")
             #expect(line("node-name").contains("COORDINATOR_NODE_NAME"))
             #expect(line("log-level").contains("argument") && line("log-level").contains("debug"))
             #expect(line("hold-down").contains("default"))
-            #expect(line("redis-url").contains("redis://someone"))
+            #expect(line("redis-url").contains("redis://"))
             #expect(line("password").contains("(secret)"))
         }
 
