@@ -75,7 +75,8 @@ let package = Package(
                 "CoordinatorCore", "CoordinatorService", "EventLoop", "HTTPServer", "Hashing",
                 "ImportFormats", "Metrics", "Pictures", "RedisClient", "SecureStream", "Terminal",
             ],
-            path: "Sources/CoordinatorCLI", swiftSettings: strict),
+            path: "Sources/CoordinatorCLI", resources: [.embedInCode("Dashboard")],
+            swiftSettings: strict),
         .executableTarget(
             name: "coordinator-bench",
             dependencies: [

@@ -162,6 +162,44 @@ extension ServerSuites {
             try await scene.node.terminate()
         }
 
+        @Test("the dashboard asks for nothing that this node does not have")
+        func dashboard() async throws {
+            let scene = try await Scene()
+            let page = try HTTPWire.ask(scene.port, "GET /")
+            #expect(page.fields["content-type"]?.hasPrefix("text/html") == true)
+            var waiting = Self.paths(in: page.body)
+            var seen: Set<String> = []
+            var scriptBytes = 0
+            while let path = waiting.popLast() {
+                guard seen.insert(path).inserted else { continue }
+                let answer = try HTTPWire.ask(scene.port, "GET \(path)")
+                // A parameter may be missing here; the path itself has to be known.
+                #expect([200, 400].contains(answer.status), "\(path): \(answer.status)")
+                guard path.hasSuffix(".js") else { continue }
+                scriptBytes += answer.body.utf8.count
+                waiting += Self.paths(in: answer.body)
+            }
+            #expect(seen.count > 12 && scriptBytes < 100_000, "\(seen)")
+            for word in ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("] {
+                for path in seen where path.hasSuffix(".js") {
+                    let script = try HTTPWire.ask(scene.port, "GET \(path)").body
+                    #expect(!script.contains(word), "\(path) has \(word)")
+                }
+            }
+            try await scene.node.terminate()
+        }
+
+        /// What a page or a script refers to, all of this origin; events would not end.
+        private static func paths(in text: String) -> [String] {
+            let quoted = text.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
+            let texts = quoted.filter { !$0.offset.isMultiple(of: 2) }.map { String($0.element) }
+            #expect(!texts.contains { $0.hasPrefix("//") || $0.hasPrefix("https:") })
+            return texts.compactMap { text in
+                if text.hasPrefix("./") { return "/dashboard/" + text.dropFirst(2) }
+                return text.hasPrefix("/") && text.count > 1 && text != "/api/v1/live" ? text : nil
+            }
+        }
+
         @Test("an answer that the peer has is not sent again")
         func tags() async throws {
             let scene = try await Scene()

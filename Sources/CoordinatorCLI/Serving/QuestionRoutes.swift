@@ -6,7 +6,7 @@ import Terminal
 ///
 /// Only what is listed here can be asked: options that name files, servers or formats cannot.
 struct QuestionRoute: Sendable {
-    /// The command.
+    /// The command, its words apart by spaces.
     let command: String
     /// Parameters that are the command's operands, in order.
     var operands: [String] = []
@@ -32,6 +32,8 @@ struct QuestionRoute: Sendable {
         "/api/v1/top": QuestionRoute(
             command: "top", operands: ["what"], defaults: ["what": "pages"],
             options: selectors + ["last", "at", "by", "number", "compare"], lifetime: .seconds(2)),
+        "/api/v1/now": QuestionRoute(command: "live", lifetime: .seconds(2)),
+        "/api/v1/enrichment": QuestionRoute(command: "enrichment status", lifetime: .seconds(5)),
         "/api/v1/trending": QuestionRoute(
             command: "trending", operands: ["what"], defaults: ["what": "pages"],
             options: selectors + ["last", "at", "number", "floor", "times"],
@@ -51,14 +53,16 @@ struct QuestionRoute: Sendable {
 
     /// The routes whose command there is.
     static let known: [String: QuestionRoute] = all.filter { entry in
-        ProgramModel.program.command(at: [entry.value.command]) != nil
+        ProgramModel.program.command(at: entry.value.path) != nil
     }
+
+    private var path: [String] { command.split(separator: " ").map(String.init) }
 
     /// The command line that asks the same.
     ///
     /// - Errors: usage, with the names there are.
     func words(_ parameters: [HTTPTarget.Parameter]) throws(CommandError) -> [String] {
-        guard let model = ProgramModel.program.command(at: [command]) else {
+        guard let model = ProgramModel.program.command(at: path) else {
             preconditionFailure("the command \(command) of a route is not declared")
         }
         let names = options.filter { name in model.options.contains { $0.name == name } }
@@ -79,7 +83,7 @@ struct QuestionRoute: Sendable {
             }
         }
         // Behind the two dashes a value is never an option.
-        return [command, "--output=json", "--quiet"] + given + ["--"]
+        return path + ["--output=json", "--quiet"] + given + ["--"]
             + operands.flatMap { name -> [String] in
                 guard let value = values[name] else { return [] }
                 return name == "words" ? value.split(separator: " ").map(String.init) : [value]

@@ -17,14 +17,17 @@ enum StaticFiles {
         }
     }
 
-    /// By path.
-    static let all: [String: File] = [
-        "/": File(type: "text/plain; charset=utf-8", bytes: Array(list.utf8))
-    ]
+    private static let script = "text/javascript; charset=utf-8"
 
-    /// What there is, for somebody who asks without knowing.
-    private static let list =
-        "coordinator node\n\n"
-        + (["/livez", "/readyz", "/leader", "/metrics", "/api/v1/live"]
-        + QuestionRoute.known.keys.sorted()).joined(separator: "\n") + "\n"
+    /// By path: the dashboard, one page and what it needs, none of it from elsewhere.
+    static let all: [String: File] = [
+        "/": File(type: "text/html; charset=utf-8", bytes: PackageResources.index_html),
+        "/dashboard/dashboard.css": File(
+            type: "text/css; charset=utf-8", bytes: PackageResources.dashboard_css),
+        "/dashboard/icon.svg": File(type: "image/svg+xml", bytes: PackageResources.icon_svg),
+        "/dashboard/dashboard.js": File(type: script, bytes: PackageResources.dashboard_js),
+        "/dashboard/deployment.js": File(type: script, bytes: PackageResources.deployment_js),
+        "/dashboard/draw.js": File(type: script, bytes: PackageResources.draw_js),
+        "/dashboard/figures.js": File(type: script, bytes: PackageResources.figures_js),
+    ]
 }
