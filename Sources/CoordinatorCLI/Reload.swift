@@ -17,14 +17,18 @@ import Terminal
 
     private let context: CommandContext
     private let clients: Node.Clients
+    private let serving: NodeServing
     private let log: NodeLog
     private let started: [ArgumentSetting]
     private var isUnderWay = false
     private var isWanted = false
 
-    init(_ context: CommandContext, _ clients: Node.Clients, _ log: NodeLog) {
+    init(
+        _ context: CommandContext, _ clients: Node.Clients, _ serving: NodeServing, _ log: NodeLog
+    ) {
         self.context = context
         self.clients = clients
+        self.serving = serving
         self.log = log
         started = context.arguments.settings
     }
@@ -62,6 +66,7 @@ import Terminal
                 throw CommandError(error)
             }
             clients.reconnect(with: configuration)
+            serving.reconnect(with: configuration)
         }
         log.lowest = NodeLog.Level(name: arguments.requiredText("log-level"))
         log.format = NodeLog.Format(rawValue: arguments.requiredText("log-format")) ?? .logfmt

@@ -58,6 +58,7 @@ extension RedisError {
         case .unreachable: "unreachable"
         case .timedOut: "timed_out"
         case .outcomeUnknown: "unknown"
+        case .untrusted: "untrusted"
         case .authentication, .permission: "refused"
         case .server: "error"
         case .clusterDown: "cluster_down"

@@ -48,7 +48,7 @@ final class ScriptedServer: Sendable {
     /// - Parameter isRefusing: holds the port but refuses connections until ``admit()``. A port
     ///   that was merely free would soon be another test's.
     init(_ steps: [Step] = [], isRefusing: Bool = false) {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         var one: Int32 = 1
         setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
         var address = loopback()
@@ -106,7 +106,9 @@ final class ScriptedServer: Sendable {
 
     private func acceptAll() {
         while true {
+            // A child of another test must not keep it open: closing it would say nothing then.
             let connection = accept(listener, nil, nil)
+            _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
             guard connection >= 0 else { break }
             var one: Int32 = 1
             setsockopt(

@@ -32,6 +32,11 @@ import Terminal
         metrics.servers = servers
     }
 
+    /// Lets questions connect anew, too: another password, certificate or address.
+    func reconnect(with configuration: RedisConfiguration) {
+        desk.reconnect(with: configuration)
+    }
+
     private func open(
         _ context: CommandContext, _ node: Node, _ host: String, _ log: NodeLog
     ) throws(CommandError) {

@@ -25,7 +25,7 @@ import Terminal
         let until: MonotonicInstant
     }
 
-    private let configuration: RedisConfiguration
+    private var configuration: RedisConfiguration
     private var cluster: RedisCluster?
     private var kept: [[String]: Kept] = [:]
     private var waiting: [[String]: [@LoopActor (HTTPResponse) -> Void]] = [:]
@@ -104,6 +104,17 @@ import Terminal
         } catch {
             return Self.problem(error)
         }
+    }
+
+    /// Connects anew with another password, certificate or address.
+    func reconnect(with changed: RedisConfiguration) {
+        let named = configuration
+        configuration = changed
+        configuration.clientName = named.clientName
+        configuration.commandTimeout = named.commandTimeout
+        configuration.connectTimeout = named.connectTimeout
+        configuration.limits = named.limits
+        cluster?.reconnect(with: configuration)
     }
 
     private func connected() async throws(CommandError) -> RedisCluster {

@@ -62,18 +62,21 @@ public struct RedisPermissions: Sendable {
         "asking", "client|setname", "cluster|info", "cluster|shards", "cluster|slots", "info",
         "ping", "time",
         // Keys.
-        "exists", "get", "hget", "hgetall", "hlen", "hmget", "pfcount", "pttl", "type",
+        "exists", "get", "hget", "hgetall", "hlen", "hmget", "mget", "pfcount", "pttl", "type",
         "xinfo|stream", "xlen", "xrange", "xread", "xrevrange", "zcard", "zcount", "zmscore",
         "zrange", "zscore", "zunion",
         // Modules.
-        "cms.query", "ft._list", "ft.info", "ft.search", "json.get", "ts.get", "ts.range",
+        "cms.query", "ft._list", "ft.info", "ft.search", "json.get", "json.mget", "ts.get",
+        "ts.queryindex", "ts.range",
     ]
 
     /// What nodes and operations send on top.
     private static let work = [
         "cms.incrby", "cms.initbydim", "cms.merge", "copy", "del", "evalsha", "ft.create",
-        "ft.dropindex", "hdel", "hincrby", "hset", "hsetnx", "json.merge", "json.set", "pexpire",
+        "ft.dropindex", "hdel", "hincrby", "hset", "hsetnx", "json.merge", "json.set", "persist",
+        "pexpire",
         "pexpireat", "pfadd", "pfmerge", "sadd", "script|load", "set", "spop", "strlen", "ts.add",
+        "ts.del",
         "ts.madd", "unlink", "wait", "xadd", "xdel", "xsetid", "xtrim", "zadd", "zincrby",
         "zpopmin", "zrem", "zremrangebyrank", "zremrangebyscore", "zrevrange",
     ]
@@ -94,7 +97,8 @@ public struct RedisPermissions: Sendable {
         var keys = [
             RedisKeys.shardState(tag), RedisKeys.guardKey(tag), RedisKeys.expiry(tag),
             RedisKeys.visits(tag), RedisKeys.enrichment(tag), RedisKeys.deadLetters(tag),
-            RedisKeys.importSource(tag, id), RedisKeys.sourceState(tag, id),
+            RedisKeys.importSource(tag, id), RedisKeys.copySource(tag, id),
+            RedisKeys.replaySource(tag), RedisKeys.sourceState(tag, id),
             RedisKeys.windows(anyTier, tag), RedisKeys.enrichmentSchedule(tag),
             RedisKeys.enrichmentTries(tag), RedisKeys.enrichmentCounts(tag),
             RedisKeys.enrichmentDead(tag), RedisKeys.requestSequence(id),

@@ -274,7 +274,8 @@ extension RedisError {
             // Starting, failing over, moving slots.
             ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "TRYAGAIN", "MOVED", "ASK", "OOM"]
                 .contains(code)
-        case .protocolViolation, .authentication, .permission, .closed, .configuration: false
+        case .protocolViolation, .untrusted, .authentication, .permission, .closed, .configuration:
+            false
         }
     }
 }
