@@ -36,9 +36,12 @@ struct FailureTests {
     func silence() async throws {
         try await withPeer([
             .expect("INCR a"), .expect("GET a"), .send(":1\r\n$1\r\n7\r\n"),
-        ]) { cluster, _ in
+        ]) { configuration in
+            // A question for life would be answered before the command that this is about.
+            configuration.limits.owedPingInterval = .seconds(60)
+        } _: { cluster, _ in
             let error = await failure { () async throws(RedisError) in
-                // Long enough to connect on a loaded machine, shorter than the question for life.
+                // Long enough to connect on a loaded machine.
                 try await cluster.call("INCR", "a", slot: slotA, timeout: .milliseconds(1_200))
             }
             guard case .outcomeUnknown("INCR", _, _) = error else {
