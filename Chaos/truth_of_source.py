@@ -39,7 +39,9 @@ class EntryReader(Reader):
             self.read += 1
             arrival = int(entry.split("-")[0])
             try:
-                event = self._judge(parts.get(b"url"), parts.get(b"uui"), parts.get(b"dt"), arrival)
+                event = self._judge(
+                    parts.get(b"url"), parts.get(b"uui"), parts.get(b"dt"), parts.get(b"kind"),
+                    parts.get(b"id"), arrival=arrival)
             except Refused as refusal:
                 reason = refusal.args[0]
                 self.refused[reason] = self.refused.get(reason, 0) + 1
