@@ -47,8 +47,10 @@ public struct ImportReport: Sendable {
 
     /// Imports everything that is not there yet.
     ///
-    /// - Parameter tell: called now and then with stored bytes used, and their total where it is
-    ///   known.
+    /// - Parameters:
+    ///   - file: its bytes, plain or gzip.
+    ///   - options: how to read its lines.
+    ///   - tell: called now and then with stored bytes used, and their total where it is known.
     public func run(
         _ file: ByteSource, _ options: ImportOptions, tell: @LoopActor (Int64, Int64?) -> Void
     ) async throws(ServiceError) -> ImportReport {

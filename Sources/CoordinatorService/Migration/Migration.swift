@@ -35,7 +35,11 @@ import RedisClient
 
     /// A migration that has not begun.
     ///
-    /// - Parameter progress: told how many keys have been looked at.
+    /// - Parameters:
+    ///   - deployment: what is added to.
+    ///   - original: what is read.
+    ///   - isDryRun: only says what would be taken.
+    ///   - progress: told how many keys have been looked at.
     public init(
         _ deployment: Deployment, from original: OriginalRedis, isDryRun: Bool,
         progress: @escaping @LoopActor (Int64) -> Void

@@ -57,7 +57,10 @@ public struct WindowRow: Sendable {
     /// Hands every row to `body`. A window that is being merged is shown once it is done; until
     /// then its parts are there.
     ///
-    /// - Parameter isWanted: asked now and then; false ends the export early.
+    /// - Parameters:
+    ///   - selection: which windows.
+    ///   - isWanted: asked now and then; false ends the export early.
+    ///   - body: is given each row.
     /// - Returns: what was not answered; the rows handed out are right, but not all.
     public func rows(
         _ selection: Selection, while isWanted: @escaping @LoopActor () -> Bool = { true },

@@ -61,7 +61,9 @@ extension Deployment {
 
     /// The same at a time that is known, so that no round trip goes for it.
     ///
-    /// - Parameter withWindows: whether to count the windows that are kept, too.
+    /// - Parameters:
+    ///   - now: server time, ms.
+    ///   - withWindows: whether to count the windows that are kept, too.
     public func survey(now: Int64, withWindows: Bool = false) async -> Survey {
         let clients = layout.shards.map { ShardClient(self, $0) }
         typealias Reading = (state: ShardState, windows: [[String]])

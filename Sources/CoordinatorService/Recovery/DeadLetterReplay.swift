@@ -42,7 +42,10 @@ import RedisClient
 
     /// Moves the letters and sees to it that they are read.
     ///
-    /// - Parameter byArrival: count them at their first arrival, whatever time they name.
+    /// - Parameters:
+    ///   - selection: which letters.
+    ///   - byArrival: count them at their first arrival, whatever time they name.
+    ///   - tell: told how many letters have been looked at.
     public func run(
         _ selection: DeadLetters.Selection, byArrival: Bool,
         _ tell: @escaping @LoopActor (Int64) -> Void

@@ -101,8 +101,12 @@ import RedisClient
     /// - Errors: `.question` for the base, and for a deployment that counts within bounds.
     ///
     /// - Units: ms since 1970; windows that touch [from, to).
-    /// - Parameter writes: false only looks.
-    /// - Parameter tell: told how many shards are done.
+    /// - Parameters:
+    ///   - tier: which tier's windows; not the base.
+    ///   - from: the stretch's first moment.
+    ///   - to: the moment after its last.
+    ///   - writes: false only looks.
+    ///   - tell: told how many shards are done.
     public func run(
         _ tier: Tier, from: Int64, to: Int64, writes: Bool,
         _ tell: @escaping @LoopActor (Int) -> Void

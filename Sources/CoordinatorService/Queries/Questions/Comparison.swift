@@ -33,7 +33,10 @@ public struct Comparison: Sendable {
 
     /// A comparison by days of a calendar, of which some have 23 or 25 hours.
     ///
-    /// - Parameter shifted: a moment, ms, so many days earlier on the same clock.
+    /// - Parameters:
+    ///   - kind: what was asked for.
+    ///   - days: how many days earlier.
+    ///   - shifted: a moment, ms, so many days earlier on the same clock.
     public init(_ kind: Kind, days: Int64, shifted: @escaping @Sendable (Int64, Int64) -> Int64) {
         self.kind = kind
         earlier = { interval in
