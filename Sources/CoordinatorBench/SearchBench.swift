@@ -101,7 +101,6 @@ import TrafficGenerator
 
     private func kinds(_ generator: TrafficGenerator) -> [(name: String, make: Make)] {
         let vocabulary = vocabulary
-        let since = generator.options.startMilliseconds - 1
         func section(_ random: inout SplitMix64) -> String {
             let index = Int.random(in: 0..<generator.options.pages, using: &random)
             let url = String(decoding: generator.pageAddress(index), as: UTF8.self)
@@ -152,6 +151,23 @@ import TrafficGenerator
                 "a word that every page has",
                 { _ in (try SearchQuestion(words: "html"), .relevance) }
             ),
+        ] + otherKinds(generator, section)
+    }
+
+    private func otherKinds(
+        _ generator: TrafficGenerator, _ section: @escaping (inout SplitMix64) -> String
+    ) -> [(name: String, make: Make)] {
+        let since = generator.options.startMilliseconds - 1
+        return [
+            (
+                "sections by the first letters of a level",
+                {
+                    let level = section(&$0).split(separator: "/").last ?? ""
+                    return (
+                        try SearchQuestion(.section, words: String(level.prefix(3))), .relevance
+                    )
+                }
+            ),
             (
                 "everything since, newest first",
                 { _ in
@@ -177,7 +193,7 @@ import TrafficGenerator
                 do {
                     let (question, order) = try make(&random)
                     let began = loopNow()
-                    let answer = try await search.pages(question, by: order, count: 20)
+                    let answer = try await search.answer(question, by: order, count: 20)
                     spans.append(loopNow() - began)
                     guard answer.missing.isEmpty else {
                         throw BenchError(message: answer.missing[0])

@@ -253,12 +253,20 @@ enum ProgramModel {
                 Operand("record", help: "a name, a URL or an id"),
             ], options: [website]),
         Command(
-            "search", summary: "pages by words in title, kicker and URL", group: "Figures",
+            "search", summary: "pages by words in title and URL; sections, websites by name",
+            group: "Figures",
             operands: [
                 Operand("words", .any, help: "all must occur; a word finds those it begins")
             ],
             options: [
-                website, section,
+                Option(
+                    "what", .value(.choice(["pages", "sections", "websites"])), valueName: "WHAT",
+                    default: "pages", help: "what to look for"),
+                Option(
+                    "website", .value(.text), valueName: "NAME", help: "of this website"),
+                Option(
+                    "section", .value(.text), valueName: "NAME",
+                    help: "in this section and those below; of websites, that have it"),
                 Option(
                     "level", .value(.text), valueName: "NAME|N=NAME", isRepeatable: true,
                     help: "a level of the path, anywhere or as the Nth from 0"),
@@ -270,7 +278,7 @@ enum ProgramModel {
                     default: "relevance", help: "best fit or newest visit first"),
                 Option(
                     "number", short: "n", .value(.count(1...Int64(1_000))), valueName: "N",
-                    default: "20", help: "how many pages"),
+                    default: "20", help: "how many rows"),
             ]),
         Command(
             "explain", summary: "website, section, page and shard of a URL, step by step",

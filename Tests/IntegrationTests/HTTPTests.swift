@@ -75,6 +75,15 @@ extension ServerSuites {
                     "/api/v1/series?website=RTL&tier=1HOUR&to=\(at)",
                     "series --website RTL --tier 1HOUR --to \(at)"
                 ),
+                ("/api/v1/search?words=monde", "search monde"),
+                (
+                    "/api/v1/search?words=monde&what=sections&website=RTL",
+                    "search monde --what sections --website RTL"
+                ),
+                (
+                    "/api/v1/search?what=websites&section=actu",
+                    "search --what websites --section actu"
+                ),
             ]
             for (path, line) in questions {
                 // A window may end between the two.

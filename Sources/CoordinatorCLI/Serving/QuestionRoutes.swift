@@ -47,7 +47,7 @@ struct QuestionRoute: Sendable {
         "/api/v1/search": QuestionRoute(
             command: "search", operands: ["words"],
             options: [
-                "website", "section", "level", "since", "sort", "number", "author", "tag",
+                "what", "website", "section", "level", "since", "sort", "number",
             ], lifetime: .seconds(2)),
     ]
 

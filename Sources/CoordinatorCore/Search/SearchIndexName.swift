@@ -1,13 +1,13 @@
 /// The name of one search index of ours: a dimension, a master, a version of the definition.
 ///
-/// - Shape: `I::P:{tag}1::`. The tag lies in a slot that the master serves, because Redis sends
+/// - Shape: `I::P:{tag}2::`. The tag lies in a slot that the master serves, because Redis sends
 ///   commands about an index to the master of its name's slot. The ID is the number of the
 ///   definition, so that two versions of the program can have theirs side by side.
 /// - Invariant: `SearchIndexName(parsing: name.text) == name`.
 /// - Source: semantics.md §1 and §5.
 public struct SearchIndexName: Hashable, Sendable, CustomStringConvertible {
     /// The number of the definitions that this program makes; a change of any field counts it up.
-    public static let currentDefinition = 1
+    public static let currentDefinition = 2
 
     /// What its documents are about.
     public let dimension: Dimension

@@ -15,6 +15,8 @@ public struct SearchQuestion: Hashable, Sendable {
         case tooManyWords(Int)
         /// A section or level that is empty or too deep.
         case path(String)
+        /// A level, asked of what has none.
+        case levelOfWebsite
 
         /// One lower-case sentence with the way out.
         public var description: String {
@@ -28,6 +30,8 @@ public struct SearchQuestion: Hashable, Sendable {
             case .path(let text):
                 "\(text) is no path of levels: write one to \(PageAddress.maximumLevels) of them, "
                     + "such as actu or actu/monde"
+            case .levelOfWebsite:
+                "websites have no levels: --section finds those that have a section"
             }
         }
     }
@@ -71,9 +75,10 @@ public struct SearchQuestion: Hashable, Sendable {
     public static let maximumWords = 16
     /// Shorter ones begin too many words: Redis looks at the first 200 that a prefix has.
     private static let shortestPrefix = 3
-    private static let texts = "@words|title_words|url|title|kicker"
 
-    /// What pages are looked for by; all of them must hold.
+    /// What is looked for: pages, sections or websites.
+    public let dimension: Dimension
+    /// What they are looked for by; all of them must hold.
     public private(set) var words: [String] = []
     private var website: RecordID?
     private var section: [String] = []
@@ -83,17 +88,20 @@ public struct SearchQuestion: Hashable, Sendable {
     /// A question for words; an empty text asks for all.
     ///
     /// - Errors: `.noWords`, `.tooManyWords`.
-    public init(words text: String) throws(Refusal) {
+    public init(_ dimension: Dimension = .page, words text: String) throws(Refusal) {
+        precondition(Dimension.viewed.contains(dimension), "there is no index of \(dimension)")
+        self.dimension = dimension
         words = SearchWords.words(of: text)
         let isBlank = text.unicodeScalars.allSatisfy { $0.properties.isWhitespace }
         guard !words.isEmpty || isBlank else { throw .noWords(text) }
         guard words.count <= Self.maximumWords else { throw .tooManyWords(words.count) }
     }
 
-    /// Only pages of this website.
+    /// Only what belongs to this website, or only the website itself.
     public mutating func keep(website id: RecordID) { website = id }
 
-    /// Only pages of this section and below it: `actu` finds `actu/monde`.
+    /// Only what is in this section and below it: `actu` finds `actu/monde`. Of websites, those
+    /// that have it or one below it.
     ///
     /// - Errors: `.path` when it is no path.
     public mutating func keep(section name: String) throws(Refusal) {
@@ -104,10 +112,15 @@ public struct SearchQuestion: Hashable, Sendable {
         section = parts
     }
 
-    /// Only pages with this level; several must all hold.
-    public mutating func keep(level: Level) { levels.append(level) }
+    /// Only what has this level; several must all hold.
+    ///
+    /// - Errors: `.levelOfWebsite`.
+    public mutating func keep(level: Level) throws(Refusal) {
+        guard dimension != .website else { throw .levelOfWebsite }
+        levels.append(level)
+    }
 
-    /// Only pages visited at or after this time, ms since 1970.
+    /// Only what was visited at or after this time, ms since 1970.
     public mutating func keep(since milliseconds: Int64) { since = milliseconds }
 
     /// The query and its parameters, in the order of their names.
@@ -115,12 +128,15 @@ public struct SearchQuestion: Hashable, Sendable {
     /// - Errors: `.empty` when it would find everything.
     public func query() throws(Refusal) -> Query {
         var writer = Writer()
-        if let website { writer.add("@website_id:{\(writer.parameter(website.hex))}") }
+        if let website {
+            let field = dimension == .website ? "id" : "website_id"
+            writer.add("@\(field):{\(writer.parameter(website.hex))}")
+        }
         addSection(to: &writer)
         for level in levels {
             let value = writer.parameter(level.name)
             let places = level.place.map { [$0] } ?? Array(0..<PageAddress.maximumLevels)
-            let parts = places.map { "@section_level_\($0):{\(value)}" }
+            let parts = places.map { "@\(levelField($0)):{\(value)}" }
             writer.add("(" + parts.joined(separator: "|") + ")")
         }
         if let since { writer.add("@last_visited:[\(since) +inf]") }
@@ -129,19 +145,34 @@ public struct SearchQuestion: Hashable, Sendable {
             let hasPrefix =
                 word.unicodeScalars.count >= Self.shortestPrefix
                 && Decimal.unsigned(word.utf8) == nil
-            writer.add("\(Self.texts):(\(word)" + (hasPrefix ? "|\(word)*)" : ")"))
+            writer.add("\(texts):(\(word)" + (hasPrefix ? "|\(word)*)" : ")"))
         }
         guard !writer.parts.isEmpty else { throw .empty }
         return Query(text: writer.parts.joined(separator: " "), parameters: writer.parameters)
+    }
+
+    private var texts: String {
+        dimension == .page ? "@words|title_words|url|title|kicker" : "@words"
+    }
+
+    /// A page's levels are those of its path; a section's, those of its name.
+    private func levelField(_ place: Int) -> String {
+        (dimension == .page ? "section_level_" : "level_") + "\(place)"
     }
 
     /// The name of a section is its first two levels, but for `(home)`, which has none, and a level
     /// that itself holds a slash. Deeper paths are levels of pages.
     private func addSection(to writer: inout Writer) {
         guard !section.isEmpty else { return }
+        guard dimension != .website else {
+            let whole = writer.parameter(section.joined(separator: "/"))
+            let below = writer.parameter(section.joined(separator: "/") + "/")
+            return writer.add("@section_name:{\(whole)|\(below)*}")
+        }
+        let name = dimension == .page ? "section_name" : "name"
         let values = section.map { writer.parameter($0) }
-        let below = values.enumerated().map { "@section_level_\($0.offset):{\($0.element)}" }
-        let named = values.prefix(2).map { "@section_name:{\($0)}" }
+        let below = values.enumerated().map { "@\(levelField($0.offset)):{\($0.element)}" }
+        let named = values.prefix(2).map { "@\(name):{\($0)}" }
         guard section.count > 1 else {
             let home = section[0] == PageAddress.homeSection
             return writer.add(home ? named[0] : below[0])
@@ -149,7 +180,7 @@ public struct SearchQuestion: Hashable, Sendable {
         guard section.count == 2 else { return writer.add(below.joined(separator: " ")) }
         let whole = writer.parameter(section.joined(separator: "/"))
         writer.add(named.joined(separator: " "))
-        writer.add("((\(below.joined(separator: " ")))|@section_level_0:{\(whole)})")
+        writer.add("((\(below.joined(separator: " ")))|@\(levelField(0)):{\(whole)})")
     }
 
     private struct Writer {

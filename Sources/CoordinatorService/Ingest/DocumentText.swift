@@ -8,7 +8,7 @@ import FoundationEssentials
 struct DocumentText {
     /// What documents of this shape say of themselves; a change of it counts up, and `apply` brings
     /// older documents up to it.
-    static let schemaVersion = 1
+    static let schemaVersion = 2
 
     private let encoder: JSONEncoder
 
@@ -24,12 +24,14 @@ struct DocumentText {
         case .website(let name):
             return encode(
                 Website(
-                    id: record.id.hex, name: name, lastVisited: visited, sections: [], pages: []))
+                    id: record.id.hex, name: name, lastVisited: visited, sections: [], pages: [],
+                    words: Self.words(name)))
         case .section(let name, let levels, let website):
             return encode(
                 Section(
                     id: record.id.hex, name: name, levels: Self.levels(levels),
-                    lastVisited: visited, website: reference(website, book), pages: []))
+                    lastVisited: visited, website: reference(website, book), pages: [],
+                    words: Self.words(name)))
         case .page(let page):
             let section = SectionOfPage(
                 id: page.sectionID.hex, name: page.section, levels: Self.levels(page.levels))
@@ -50,9 +52,13 @@ struct DocumentText {
     /// - Units: `displayDate` in ms since 1970.
     func metadata(title: String?, kicker: String?, displayDate: Int64?) -> [UInt8] {
         let texts = [title, kicker].compactMap(\.self).joined(separator: " ")
-        let words = SearchWords.words(of: texts).joined(separator: " ")
         return encode(
-            Metadata(title: title, kicker: kicker, displayDate: displayDate, words: words))
+            Metadata(
+                title: title, kicker: kicker, displayDate: displayDate, words: Self.words(texts)))
+    }
+
+    private static func words(_ text: String) -> String {
+        SearchWords.words(of: text).joined(separator: " ")
     }
 
     /// A record's entry in its parent's list, without the closing brace: the visit follows.
@@ -115,9 +121,11 @@ private struct Website: Encodable {
     let lastVisited: Int64
     let sections: [Reference]
     let pages: [ChildPage]
+    /// The words of the name, as they are searched for.
+    let words: String
 
     enum CodingKeys: String, CodingKey {
-        case id, name, sections, pages
+        case id, name, sections, pages, words
         case lastVisited = "last_visited"
         case schemaVersion = "schema_version"
     }
@@ -144,9 +152,11 @@ private struct Section: Encodable {
     let lastVisited: Int64
     let website: Reference
     let pages: [ChildPage]
+    /// The words of the name, as they are searched for.
+    let words: String
 
     enum CodingKeys: String, CodingKey {
-        case id, name, levels, website, pages
+        case id, name, levels, website, pages, words
         case lastVisited = "last_visited"
         case schemaVersion = "schema_version"
     }

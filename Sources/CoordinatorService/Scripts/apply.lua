@@ -223,8 +223,9 @@ local visits = 'SS:VISITS::{' .. tag .. '}::'
 -- A document that an older program made gets what it lacks; the rest of it may be newer than ours.
 local function upgrade(key, json)
     local held = at_paths(key, {'$.schema_version'})
-    if held and not held['$.schema_version'] then
-        local whole = cjson.decode(json)
+    if not held then return end
+    local whole = cjson.decode(json)
+    if (tonumber(held['$.schema_version']) or 0) < whole.schema_version then
         local change = {schema_version = whole.schema_version, words = whole.words}
         attempt('JSON.MERGE', key, '$', cjson.encode(change))
     end

@@ -25,11 +25,12 @@ enum IndexDefinition {
         switch dimension {
         case .website:
             [
-                tag("id"), tag("name"), visited, tag("sections[*].id", as: "section_id"),
+                tag("id"), tag("name"), text("words"), visited,
+                tag("sections[*].id", as: "section_id"),
                 tag("sections[*].name", as: "section_name"), tag("pages[*].id", as: "page_id"),
             ]
         case .section:
-            [tag("id"), tag("name") + ["SEPARATOR", "/"], visited] + website
+            [tag("id"), tag("name") + ["SEPARATOR", "/"], text("words"), visited] + website
                 + levels.map { tag("levels.\($0)", as: $0) }
         default:
             [

@@ -2,20 +2,23 @@ public import CoordinatorCore
 public import EventLoop
 import RedisClient
 
-/// One page that was found.
+/// One page, section or website that was found.
 public struct SearchHit: Sendable, Equatable {
     public let key: String
     public let id: String
-    public let url: String
-    /// Nil where the article's metadata is not known.
+    /// A page's URL; the name of a section or website.
+    public let name: String
+    /// Nil where the article's metadata is not known, and of what is no page.
     public let title: String?
     public let kicker: String?
-    public let website: String
-    public let section: String
+    /// Of pages and sections.
+    public let website: String?
+    /// Of pages.
+    public let section: String?
     public let articleID: String?
     /// ms since 1970.
     public let lastVisited: Int64?
-    /// How well it fits, where that was asked for; pages of one answer can be compared, no more.
+    /// How well it fits, where that was asked for; hits of one answer can be compared, no more.
     public let score: Double?
 }
 
@@ -23,17 +26,18 @@ public struct SearchHit: Sendable, Equatable {
 public struct SearchAnswer: Sendable {
     /// The best ones, in order, each once.
     public let hits: [SearchHit]
-    /// How many there are; a page that is just migrating may count twice.
+    /// How many there are; one that is just migrating may count twice.
     public let total: Int64
     /// What was not answered, one sentence each, without repetition.
     public let missing: [String]
 }
 
-/// Finds pages by words and by where they stand: asks the index of every master and merges.
+/// Finds pages, sections and websites by words and by where they stand: asks the index of every
+/// master and merges.
 ///
 /// - Thread: loop only.
 @LoopActor public struct Search {
-    /// How the pages found are ordered.
+    /// How what is found is ordered.
     public enum Order: String, Sendable {
         /// The best fit first.
         case relevance
@@ -41,13 +45,13 @@ public struct SearchAnswer: Sendable {
         case lastVisited = "last_visited"
     }
 
-    /// The most pages of one answer: each master sends as many.
+    /// The most hits of one answer: each master sends as many.
     public static let maximumHits = 1_000
     /// Redis gives up here, so that no question holds counting up for longer.
     private static let serverTimeout: Duration = .seconds(1)
     private let cluster: RedisCluster
 
-    /// Searches in a deployment's pages.
+    /// Searches in a deployment's documents.
     public init(_ deployment: Deployment) {
         cluster = deployment.cluster
     }
@@ -55,7 +59,7 @@ public struct SearchAnswer: Sendable {
     /// What is found.
     ///
     /// - Errors: `.question` for what cannot be asked; `.redis` when no master answered.
-    public func pages(
+    public func answer(
         _ question: SearchQuestion, by order: Order, count: Int
     ) async throws(ServiceError) -> SearchAnswer {
         let query: SearchQuestion.Query
@@ -70,7 +74,7 @@ public struct SearchAnswer: Sendable {
         let replies = await gather(masters.count) { place -> Result<Part, ServiceError> in
             do throws(ServiceError) {
                 return .success(
-                    try await Self.ask(cluster, masters[place], place) {
+                    try await Self.ask(cluster, masters[place], place, question.dimension) {
                         Self.command($0, query, order, limit)
                     })
             } catch {
@@ -79,13 +83,14 @@ public struct SearchAnswer: Sendable {
         }
         let found = try Self.merged(replies, masters, limit)
         return SearchAnswer(
-            hits: try await hits(found.matches, masters, order), total: found.total,
+            hits: try await hits(found.matches, masters, question.dimension, order),
+            total: found.total,
             missing: found.missing)
     }
 
     // MARK: One master
 
-    /// A page that one master found.
+    /// What one master found.
     private struct Match: Sendable {
         let key: String
         let master: Int
@@ -93,7 +98,7 @@ public struct SearchAnswer: Sendable {
         let rank: Double
     }
 
-    /// What one master found.
+    /// All that one master found.
     private struct Part: Sendable {
         var matches: [Match] = []
         var total: Int64 = 0
@@ -102,7 +107,7 @@ public struct SearchAnswer: Sendable {
     }
 
     private static func ask(
-        _ cluster: RedisCluster, _ master: RedisMaster, _ number: Int,
+        _ cluster: RedisCluster, _ master: RedisMaster, _ number: Int, _ dimension: Dimension,
         _ command: @LoopActor (SearchIndexName) -> [RedisArgument]
     ) async throws(ServiceError) -> Part {
         do throws(RedisError) {
@@ -110,7 +115,7 @@ public struct SearchAnswer: Sendable {
             let names = try await IndexSurvey.names(cluster, master, timeout: limit)
             let facts = IndexPlanner.Master(
                 slots: master.slots, indexes: names.map { .init($0, isComplete: true) })
-            guard let name = facts.index(.page)?.name else { return Part(gap: gap(master)) }
+            guard let name = facts.index(dimension)?.name else { return Part(gap: gap(master)) }
             let replies = try await cluster.pipeline(
                 [
                     RedisCommand(command(name), isRepeatable: true),
@@ -216,7 +221,7 @@ public struct SearchAnswer: Sendable {
 
     /// The documents of what was found, in its order; what is gone meanwhile is left out.
     private func hits(
-        _ matches: [Match], _ masters: [RedisMaster], _ order: Order
+        _ matches: [Match], _ masters: [RedisMaster], _ dimension: Dimension, _ order: Order
     ) async throws(ServiceError) -> [SearchHit] {
         let groups = Dictionary(grouping: matches.indices) { matches[$0].master }.sorted {
             $0.key < $1.key
@@ -227,7 +232,8 @@ public struct SearchAnswer: Sendable {
             do throws(RedisError) {
                 let commands = places.map {
                     RedisCommand(
-                        ["JSON.GET", .init(matches[$0].key)] + SearchHit.paths, isRepeatable: true)
+                        ["JSON.GET", .init(matches[$0].key)] + SearchHit.paths(dimension),
+                        isRepeatable: true)
                 }
                 var values = try await cluster.pipeline(
                     commands, on: masters[master].endpoint, lane: .reading)
@@ -248,24 +254,35 @@ public struct SearchAnswer: Sendable {
         }
         return zip(matches, documents).compactMap { match, document in
             SearchHit(
-                key: match.key, score: order == .relevance ? match.rank : nil, document: document)
+                key: match.key, dimension, score: order == .relevance ? match.rank : nil,
+                document: document)
         }
     }
 }
 
 extension SearchHit {
-    fileprivate static let paths: [RedisArgument] = [
-        "$.id", "$.url", "$.metadata.title", "$.metadata.kicker", "$.website.name",
-        "$.section.name", "$.article_id", "$.last_visited",
-    ]
+    /// What an answer shows of a document, and no more: its lists are long.
+    fileprivate static func paths(_ dimension: Dimension) -> [RedisArgument] {
+        let shared: [RedisArgument] = ["$.id", "$.last_visited"]
+        return switch dimension {
+        case .website: shared + ["$.name"]
+        case .section: shared + ["$.name", "$.website.name"]
+        default:
+            shared + [
+                "$.url", "$.metadata.title", "$.metadata.kicker", "$.website.name",
+                "$.section.name", "$.article_id",
+            ]
+        }
+    }
 
-    fileprivate init?(key: String, score: Double?, document: RedisValue) {
+    fileprivate init?(key: String, _ dimension: Dimension, score: Double?, document: RedisValue) {
         guard let values = JSONScalar.values(document) else { return nil }
         func text(_ path: String) -> String? { values[path]?.text }
         self.init(
-            key: key, id: text("$.id") ?? "", url: text("$.url") ?? "",
+            key: key, id: text("$.id") ?? "",
+            name: text(dimension == .page ? "$.url" : "$.name") ?? "",
             title: text("$.metadata.title"), kicker: text("$.metadata.kicker"),
-            website: text("$.website.name") ?? "", section: text("$.section.name") ?? "",
+            website: text("$.website.name"), section: text("$.section.name"),
             articleID: values["$.article_id"]?.number.map { "\($0)" },
             lastVisited: values["$.last_visited"]?.number, score: score)
     }

@@ -42,9 +42,10 @@ struct SearchQuestionTests {
     }
 
     private func query(
-        _ words: String, _ change: (inout SearchQuestion) throws -> Void = { _ in }
+        _ words: String, of dimension: Dimension = .page,
+        _ change: (inout SearchQuestion) throws -> Void = { _ in }
     ) throws -> (text: String, values: [String]) {
-        var question = try SearchQuestion(words: words)
+        var question = try SearchQuestion(dimension, words: words)
         try change(&question)
         let query = try question.query()
         return (query.text, query.parameters.map { "\($0.name)=\($0.value)" })
@@ -67,7 +68,7 @@ struct SearchQuestionTests {
         let found = try query("") {
             $0.keep(website: SHA1Hasher().recordID(of: "RTL"))
             try $0.keep(section: hostile)
-            $0.keep(level: try .init("1=\(hostile)"))
+            try $0.keep(level: .init("1=\(hostile)"))
             $0.keep(since: 5)
         }
         #expect(
@@ -91,9 +92,41 @@ struct SearchQuestionTests {
         #expect(two.values == ["p0=actu", "p1=monde", "p2=actu/monde"])
         let three = try query("") { try $0.keep(section: "a/b/c") }
         #expect(three.text.hasSuffix("@section_level_2:{$p2}"))
-        let level = try query("") { $0.keep(level: try .init("monde")) }
+        let level = try query("") { try $0.keep(level: .init("monde")) }
         #expect(level.text.contains("@section_level_0:{$p0}|@section_level_1:{$p0}|"))
         #expect(level.text.contains("@section_level_4:{$p0}"))
+    }
+
+    @Test("sections are looked for by the words of their name, their levels and their website")
+    func ofSections() throws {
+        let website = SHA1Hasher().recordID(of: "RTL")
+        let found = try query("Été", of: .section) {
+            $0.keep(website: website)
+            try $0.keep(section: "actu/monde")
+            try $0.keep(level: .init("1=monde"))
+        }
+        #expect(
+            found.text
+                == "@website_id:{$p0} @name:{$p1} @name:{$p2} "
+                + "((@level_0:{$p1} @level_1:{$p2})|@level_0:{$p3}) (@level_1:{$p4}) "
+                + "@words:(ete|ete*)")
+        #expect(
+            found.values
+                == ["p0=\(website.hex)", "p1=actu", "p2=monde", "p3=actu/monde", "p4=monde"])
+    }
+
+    @Test("websites are looked for by the words of their name, and by a section that they have")
+    func ofWebsites() throws {
+        let website = SHA1Hasher().recordID(of: "RTL")
+        let found = try query("rtl", of: .website) {
+            $0.keep(website: website)
+            try $0.keep(section: "a} | *")
+        }
+        #expect(found.text == "@id:{$p0} @section_name:{$p1|$p2*} @words:(rtl|rtl*)")
+        #expect(found.values == ["p0=\(website.hex)", "p1=a} | *", "p2=a} | */"])
+        #expect(throws: SearchQuestion.Refusal.levelOfWebsite) {
+            try query("", of: .website) { try $0.keep(level: .init("monde")) }
+        }
     }
 
     @Test("what cannot be asked is a sentence")
@@ -117,7 +150,7 @@ struct SearchQuestionTests {
             #expect(found == .path(path))
         }
         for level in ["", "5=a", "0="] {
-            let found = refusal("x") { $0.keep(level: try .init(level)) }
+            let found = refusal("x") { try $0.keep(level: .init(level)) }
             #expect(found == .path(level))
         }
         #expect(try SearchQuestion.Level("x=y") == .init("x=y"), "a name may hold the sign")
