@@ -194,6 +194,14 @@ import Terminal
         }
     }
 
+    /// The same, for a command that writes device ids.
+    func writingDeployment() async throws(CommandError) -> Deployment {
+        let key = try SettingsArguments.deviceKey(arguments)
+        let deployment = try await deployment()
+        do throws(ServiceError) { try deployment.use(key) } catch { throw CommandError(error) }
+        return deployment
+    }
+
     /// Runs a service call with its failure as this command's.
     func service<Value: Sendable>(
         _ body: @LoopActor () async throws(ServiceError) -> Value

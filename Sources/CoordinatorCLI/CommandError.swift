@@ -18,7 +18,8 @@ struct CommandError: Error {
         message = "\(error)"
         switch error {
         case .redis(let error): code = Self.code(error)
-        case .notInitialised, .settings, .settingsDiffer, .otherSettings: code = .configuration
+        case .notInitialised, .settings, .settingsDiffer, .otherSettings, .deviceKey:
+            code = .configuration
         case .unreadable: code = .redisError
         case .fenced: code = .unexpected
         case .question: code = .usage

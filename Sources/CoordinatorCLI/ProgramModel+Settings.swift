@@ -2,6 +2,12 @@ import Terminal
 
 /// The settings of a deployment and those of a node.
 extension ProgramModel {
+    /// Under which device ids are stored; of every command that stores some.
+    static let deviceKey = Option(
+        "device-key-file", .value(.text), valueName: "FILE",
+        environment: ["COORDINATOR_DEVICE_KEY_FILE"], group: "Settings of the deployment",
+        help: "a file with a secret under which device ids are stored; the same for all, for ever")
+
     /// The settings of a deployment, for `init` and `run --init`.
     static let settings: [Option] = [
         Option(
@@ -38,6 +44,7 @@ extension ProgramModel {
             "heaviest", .value(.count(1...100_000)), valueName: "K",
             group: "Settings of the deployment",
             help: "with sketch: records counted by window, dimension and shard; default 256"),
+        deviceKey,
     ]
 
     /// The settings of a node, for `run` and `config`.
@@ -75,6 +82,10 @@ extension ProgramModel {
                 "weight", .value(.count(1...1_000)), valueName: "N", default: "1",
                 environment: ["COORDINATOR_WEIGHT"],
                 help: "its share of the shards beside others: 2 owns twice as many"),
+            Option(
+                "source-retention", .value(.span), valueName: "SPAN", default: "1h",
+                environment: ["COORDINATOR_SOURCE_RETENTION"],
+                help: "how long trackers' entries stay after every shard holds them; 10s at least"),
             Option(
                 "log-level", .value(.choice(["debug", "info", "warning", "error"])),
                 valueName: "LEVEL", default: "info", environment: ["COORDINATOR_LOG_LEVEL"],

@@ -133,6 +133,7 @@ enum ProgramModel {
                 Option(
                     "source-name", .value(.text), valueName: "NAME",
                     help: "names the source; default: the file's first 1,024 bytes"),
+                deviceKey,
             ] + copying),
         Command(
             "migrate", summary: "take over documents and series of the original system",

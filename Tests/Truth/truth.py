@@ -17,6 +17,7 @@ may be missing.
 
 import argparse
 import hashlib
+import hmac
 import json
 import re
 import socket
@@ -84,6 +85,16 @@ class Scratch:
         return [int(reply[1:]) for reply in replies[2::3]]
 
 
+def stored(device, key):
+    """What a deployment keeps of a device id: itself, or its HMAC-SHA-256 cut to 128 bits."""
+    return hmac.new(key, device, hashlib.sha256).hexdigest()[:32].encode() if key else device
+
+
+def secret(path):
+    with open(path, "rb") as file:
+        return file.read().rstrip(b"\r\n")
+
+
 def count(options):
     """Yields (tier, dimension, id, name, window, pageviews, exact, estimate), sorted."""
     tiers = options.tiers
@@ -100,7 +111,7 @@ def count(options):
                 numbers.append(entities[key])
             number = -1 if device is None else devices.setdefault(device, len(devices))
             events.append((moment, number, numbers))
-    spelt = [device.encode() for device in devices]
+    spelt = [stored(device.encode(), options.device_key) for device in devices]
     scratch = Scratch(options.pfcount) if options.pfcount else None
     # Tier by tier, each from the events themselves: no rollup, and one tier's sets in memory.
     for tier, length, _ in tiers:
@@ -232,6 +243,7 @@ def parse_arguments():
     shared.add_argument("--outage-allowance", type=span, default=span("6h"))
     shared.add_argument("--sites", metavar="FILE", help="the deployment's site table")
     shared.add_argument("--pfcount", metavar="HOST:PORT", help="a scratch Redis server")
+    shared.add_argument("--device-key", type=secret, metavar="FILE", help="the deployment's")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)

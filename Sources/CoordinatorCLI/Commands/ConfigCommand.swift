@@ -18,6 +18,7 @@ import Terminal
                 ("outage-allowance", TimeSpan.format(settings.outageAllowanceMilliseconds)),
                 ("start", "\(settings.start)"), ("pageviews", settings.pageviewsText),
                 ("series-labels", settings.seriesLabelsText),
+                ("device-key", settings.deviceKeyText),
                 ("initialised", ISO8601Text.text(deployment.initialisedAt)),
             ]
             + settings.sites.hosts.sorted { $0.key < $1.key }.map { ("site \($0.key)", $0.value) }
@@ -90,6 +91,7 @@ import Terminal
         _ = try SettingsArguments.sources(context)
         _ = try context.checkedConfiguration()
         _ = try RunCommand.timing(context)
+        _ = try RunCommand.sourceRetention(context.arguments)
         if let name = context.arguments.text("node-name") { _ = try RunCommand.nodeName(name) }
         context.note("these settings are fine: \(settings.shards) shards, tiers \(settings.tiers)")
         return .done

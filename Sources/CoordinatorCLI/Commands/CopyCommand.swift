@@ -29,7 +29,7 @@ import Terminal
         let stream = arguments.requiredText("stream")
         try SettingsArguments.check(stream)
         let configuration = try remote(context)
-        let deployment = try await context.deployment()
+        let deployment = try await context.writingDeployment()
         let began = loopNow()
         var bar = context.progressBar("copying", total: nil, unit: .items("entries"))
         let copy = StreamCopy(

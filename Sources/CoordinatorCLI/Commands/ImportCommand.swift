@@ -12,7 +12,7 @@ import Terminal
             throw CommandError(
                 .usage, "import needs a file, - for standard input, or --from-redis URL")
         }
-        let deployment = try await context.deployment()
+        let deployment = try await context.writingDeployment()
         let importer = Importer(deployment)
         let latest = try await context.service { () async throws(ServiceError) in
             try await importer.latestPlausibleTime()

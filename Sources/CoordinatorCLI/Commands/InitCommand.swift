@@ -2,6 +2,7 @@ import CoordinatorCore
 import CoordinatorService
 import EventLoop
 import FoundationEssentials
+import Hashing
 import RedisClient
 import Terminal
 
@@ -48,6 +49,7 @@ import Terminal
     static func read(_ context: CommandContext) throws(CommandError) -> DeploymentSettings {
         let arguments = context.arguments
         let sites = try sites(arguments.text("sites"))
+        let key = try deviceKey(arguments)
         do throws(SettingsError) {
             return try DeploymentSettings(
                 shards: Int(arguments.requiredInteger("shards")),
@@ -59,10 +61,20 @@ import Terminal
                 start: StartPolicy.parse(arguments.requiredText("start")),
                 heaviest: heaviest(arguments),
                 seriesLabels: DeploymentSettings.SeriesLabels(
-                    rawValue: arguments.requiredText("series-labels"))
+                    rawValue: arguments.requiredText("series-labels")),
+                deviceKey: key?.name
             ).validated()
         } catch {
             throw CommandError(error)
+        }
+    }
+
+    /// The key under which device ids are stored; nil where they are stored as they come.
+    static func deviceKey(_ arguments: ParsedArguments) throws(CommandError) -> DeviceKey? {
+        guard let path = arguments.text("device-key-file") else { return nil }
+        let bytes = try TextFile.bytes(path, limit: DeviceKey.longestSecret + 2)
+        do throws(DeviceKeyError) { return try DeviceKey(secret: bytes) } catch {
+            throw CommandError(.configuration, "\(TerminalText.escaped(path)): \(error)")
         }
     }
 

@@ -14,6 +14,8 @@ import Terminal
             name: try nodeName(arguments.text("node-name") ?? hostName()), host: hostName(),
             timing: try timing(context))
         options.enrichment = try EnrichmentArguments.read(context)
+        options.deviceKey = try SettingsArguments.deviceKey(arguments)
+        options.sourceRetention = try sourceRetention(arguments)
         options.weight = Int(arguments.requiredInteger("weight"))
         if arguments.flag("init") {
             options.settings = try SettingsArguments.read(context)
@@ -62,6 +64,21 @@ import Terminal
             throw CommandError(.unexpected, "this node ended: \(FinishReason.superseded.sentence)")
         case .drainTimedOut: return .done
         }
+    }
+
+    /// Shorter, and a failover of any kind would take back what can no longer be read again.
+    private static let shortestRetention: Duration = .seconds(10)
+
+    /// How long trackers' entries stay.
+    static func sourceRetention(_ arguments: ParsedArguments) throws(CommandError) -> Duration {
+        let span = arguments.requiredSpan("source-retention")
+        guard span >= shortestRetention else {
+            throw CommandError(
+                .configuration,
+                "--source-retention \(SpanText.text(span)) is too short: after a failover entries "
+                    + "are read again; give 10s or more, an hour is the default")
+        }
+        return span
     }
 
     /// The node's spans.

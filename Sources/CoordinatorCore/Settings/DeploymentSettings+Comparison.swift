@@ -20,6 +20,7 @@ extension DeploymentSettings {
         compare("start", start.description, stored.start.description)
         compare("pageviews", pageviewsText, stored.pageviewsText)
         compare("series-labels", seriesLabelsText, stored.seriesLabelsText)
+        compare("device-key", deviceKeyText, stored.deviceKeyText)
         return lines + siteDifferences(from: stored.sites)
     }
 
@@ -30,6 +31,9 @@ extension DeploymentSettings {
 
     /// `full` or `compact`.
     public var seriesLabelsText: String { seriesLabels?.rawValue ?? "full" }
+
+    /// The key's name, or `none`.
+    public var deviceKeyText: String { deviceKey ?? "none" }
 
     /// One text for equal settings, whatever order the tables are held in.
     ///
@@ -46,6 +50,8 @@ extension DeploymentSettings {
         if let heaviest { lines.append("heaviest\t\(heaviest)") }
         // Not for full ones: their digest is the same as before there were others.
         if let seriesLabels { lines.append("series-labels\t\(seriesLabels.rawValue)") }
+        // Not without a key: their digest is the same as before there were any.
+        if let deviceKey { lines.append("device-key\t\(deviceKey)") }
         lines += sites.hosts.map { "host\t\($0.key)\t\($0.value)" }.sorted(by: Self.bytesPrecede)
         lines += sites.keepQuery
             .flatMap { name, keys in keys.map { "keep-query\t\(name)\t\($0)" } }

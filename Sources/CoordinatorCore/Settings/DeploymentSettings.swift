@@ -27,6 +27,10 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
     /// Which series carry labels; nil for all.
     public var seriesLabels: SeriesLabels?
 
+    /// The name of the key under which device ids are stored; nil where they are stored as they
+    /// come.
+    public var deviceKey: String?
+
     /// Fewer labels than usual.
     public enum SeriesLabels: String, Sendable, Codable {
         /// Websites and sections alone: pages and items are many, and labels the most of a series.
@@ -46,7 +50,7 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
         schema: Int = currentSchema, shards: Int = 64, tiers: String = Ladder.standard.text,
         graceMilliseconds: Int64 = 30_000, outageAllowanceMilliseconds: Int64 = 21_600_000,
         sites: SiteTable = .empty, start: StartPolicy = .now, heaviest: Int? = nil,
-        seriesLabels: SeriesLabels? = nil
+        seriesLabels: SeriesLabels? = nil, deviceKey: String? = nil
     ) {
         self.schema = schema
         self.shards = shards
@@ -57,6 +61,7 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
         self.start = start
         self.heaviest = heaviest
         self.seriesLabels = seriesLabels
+        self.deviceKey = deviceKey
     }
 
     /// The settings with the ladder in its canonical spelling, if a node can work with them.
@@ -71,6 +76,7 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
             upTo: Self.longestOutageAllowanceMilliseconds)
         try sites.validate()
         try Self.checkHeaviest(heaviest, try ladder())
+        guard deviceKey.map(Self.isKeyName) ?? true else { throw .deviceKeyName }
         var settings = self
         settings.tiers = try ladder().text
         return settings
@@ -110,6 +116,12 @@ public struct DeploymentSettings: Equatable, Sendable, Codable {
     static let mostCountersOfParts = 2_400
     /// What `--pageviews sketch` takes without `--heaviest`: 16,384 pages with 64 shards.
     public static let standardHeaviest = 256
+
+    /// Sixteen hex digits, as `DeviceKey` makes them.
+    private static func isKeyName(_ name: String) -> Bool {
+        name.utf8.count == 16
+            && name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
 
     private static func checkHeaviest(
         _ heaviest: Int?, _ ladder: Ladder

@@ -34,6 +34,8 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
     case startNotReadable(String)
     /// So many counters of a window are too few or too many; the bounds follow from the ladder.
     case heaviest(Int, fewest: Int, most: Int)
+    /// What should be a device key's name is none.
+    case deviceKeyName
     /// The settings were written by another version.
     case schema(Int)
 
@@ -83,6 +85,8 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "2024-07-24T21:58:20Z"
         case .heaviest(let count, let fewest, let most):
             "heaviest \(count) is out of range for these tiers: use \(fewest) to \(most)"
+        case .deviceKeyName:
+            "the name of the device key is not 16 hex digits: the settings were changed by hand"
         case .schema(let number):
             "the settings have schema \(number), this program knows "
                 + "\(DeploymentSettings.currentSchema): run the version that wrote them"

@@ -1,7 +1,7 @@
 public import CoordinatorCore
 public import EventLoop
 import FoundationEssentials
-import Hashing
+public import Hashing
 public import RedisClient
 
 /// A deployment as one process sees it: the cluster, the settings that hold in it, and the keys and
@@ -36,6 +36,8 @@ public import RedisClient
     let rules: EventRules
     /// The settings' digest as every shard stores it.
     let stamp: String
+    /// The key under which device ids are stored; nil before ``use(_:)``, or without one.
+    private var deviceKey: DeviceKey?
     let packedLadder: [UInt8]
     let packedSeries: [UInt8]
 
@@ -62,6 +64,33 @@ public import RedisClient
         stamp = settings.digest(by: SHA1Hasher()).hex
         packedLadder = Self.pack(ladder, settings)
         packedSeries = Self.packSeries(ladder, settings)
+    }
+
+    /// Makes this process store device ids as the deployment does; before it writes any.
+    ///
+    /// - Errors: `.deviceKey` when the deployment has another key, or one where none is given, or
+    ///   none where one is.
+    public func use(_ key: DeviceKey?) throws(ServiceError) {
+        guard key?.name == settings.deviceKey else {
+            throw .deviceKey(given: key?.name, stored: settings.deviceKey)
+        }
+        deviceKey = key
+    }
+
+    /// What replaces the device ids of a source; nil where they are stored as they stand there.
+    ///
+    /// Only trackers write ids as they are: imports, copies and dead letters were keyed on their
+    /// way in, and keying them again would make every device another one.
+    func deviceHasher(for kind: SourceRecord.Kind) -> DeviceHasher? {
+        kind == .live ? deviceHasher : nil
+    }
+
+    /// What replaces device ids on their way in.
+    var deviceHasher: DeviceHasher? {
+        precondition(
+            settings.deviceKey == deviceKey?.name,
+            "device ids are written before their key is known")
+        return deviceKey.map { DeviceHasher($0) }
     }
 
     /// Writes settings where there are none; the same again is no change.

@@ -1,5 +1,6 @@
 import CoordinatorCore
 import EventLoop
+import Hashing
 import ImportFormats
 import RedisClient
 
@@ -20,9 +21,13 @@ import RedisClient
     private let key: String
     private let guardKey: String
     private let slot: HashSlot
+    /// Replaces device ids on their way into the stream; nil where they stay as they are.
+    private let hasher: DeviceHasher?
+    private static let deviceName = Array("uui".utf8)
 
-    init(_ cluster: RedisCluster, _ key: String) {
+    init(_ cluster: RedisCluster, _ key: String, hasher: DeviceHasher? = nil) {
         self.cluster = cluster
+        self.hasher = hasher
         self.key = key
         slot = HashSlot(key: key)
         guardKey = RedisKeys.guardKey(ShardLayout.tag(inSlot: slot))
@@ -91,7 +96,7 @@ import RedisClient
             packed.array(min(entry.fields.count, Self.fieldsKept) * 2)
             for field in entry.fields.prefix(Self.fieldsKept) {
                 packed.string(field.name)
-                packed.string(field.value)
+                packed.string(stored(field))
             }
         }
         var failure = RedisError.closed
@@ -113,6 +118,12 @@ import RedisClient
             }
         }
         throw .redis(failure)
+    }
+
+    /// A field's value as it may stand in Redis.
+    private func stored(_ field: ImportField) -> [UInt8] {
+        guard let hasher, field.name == Self.deviceName else { return field.value }
+        return field.value.withUnsafeBytes { hasher.stored($0) }
     }
 
     /// Whether a replica holds everything up to `last`; true where the master has no replica to

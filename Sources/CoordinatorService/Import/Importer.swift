@@ -58,7 +58,7 @@ public struct ImportReport: Sendable {
         let id = try await sourceID(sequence)
         let tag = deployment.layout.tag(of: deployment.layout.shard(of: id))
         let key = RedisKeys.importSource(tag, id)
-        let stream = ImportStream(deployment.cluster, key)
+        let stream = ImportStream(deployment.cluster, key, hasher: deployment.deviceHasher)
         var last = try await stream.lastID()
         sequence.resumeAfter = last ?? .zero
         var record: SourceRecord?

@@ -95,7 +95,7 @@ public import RedisClient
         let id = SHA1Hasher().recordID(of: name)
         let tag = deployment.layout.tag(of: deployment.layout.shard(of: id))
         let key = RedisKeys.copySource(tag, id)
-        stream = ImportStream(deployment.cluster, key)
+        stream = ImportStream(deployment.cluster, key, hasher: deployment.deviceHasher)
         report = Report(source: key, name: name, added: 0, last: nil)
     }
 

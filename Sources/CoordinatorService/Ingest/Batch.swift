@@ -1,4 +1,5 @@
 import CoordinatorCore
+import Hashing
 
 /// What a batch of one source's events means, grouped in memory: counts and device sets for each
 /// (record, base window), the newest visit of each record, and what was refused.
@@ -46,7 +47,9 @@ final class Batch {
     private(set) var first: StreamID?
     /// Counts for windows that are sealed in some shard.
     private(set) var late = 0
-    var devices = ByteTable()
+    private(set) var devices = ByteTable()
+    /// What is stored in place of each of `devices`, one behind the other; empty without a key.
+    private var keyedDevices: [UInt8] = []
     /// Estimated time that Redis is kept busy by each shard's apply, in units of 10 ns.
     private(set) var costs: [Int]
     private(set) var highestCost = 0
@@ -77,6 +80,7 @@ final class Batch {
         deadLetters.removeAll(keepingCapacity: true)
         refused.removeAll(keepingCapacity: true)
         devices.removeAll()
+        keyedDevices.removeAll(keepingCapacity: true)
         numbers.removeAll()
         pairs.removeAll()
         for index in costs.indices { costs[index] = 0 }
@@ -93,6 +97,28 @@ final class Batch {
         refused[letter.reason, default: 0] += 1
         deadLetters.append(letter)
         charge(shard, BatchLimits.deadLetterCost)
+    }
+
+    /// The number of a device in this batch.
+    ///
+    /// - Parameter hasher: gives what is stored in place of the id; nil stores it as it is.
+    @inline(__always)
+    func number(ofDevice id: UnsafeRawBufferPointer, _ hasher: DeviceHasher?) -> Int32 {
+        guard let hasher else { return devices.intern(id) }
+        if let known = devices.find(id) { return known }
+        let number = Int32(truncatingIfNeeded: devices.count)
+        devices.insert(id, number)
+        hasher.append(id, to: &keyedDevices)
+        return number
+    }
+
+    /// Lends what is stored of the `number`th device.
+    func withDevice(_ number: Int32, _ body: (UnsafeRawBufferPointer) -> Void) {
+        if keyedDevices.isEmpty { return devices.withKey(number, body) }
+        let start = Int(number) * DeviceHasher.length
+        keyedDevices.withUnsafeBytes {
+            body(UnsafeRawBufferPointer(rebasing: $0[start..<start + DeviceHasher.length]))
+        }
     }
 
     /// Adds a view of one record.

@@ -128,7 +128,7 @@ struct BatchEncoder {
         var link = accumulator.firstDevice
         while link >= 0 {
             let current = batch.links[Int(link)]
-            batch.devices.withKey(current.device) { deltas.string($0) }
+            batch.withDevice(current.device) { deltas.string($0) }
             link = current.next
         }
     }

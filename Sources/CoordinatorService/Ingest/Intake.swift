@@ -1,4 +1,5 @@
 import CoordinatorCore
+import Hashing
 
 /// Takes entries into a batch: what each one means for which shard, by the deployment's rules
 /// alone.
@@ -10,6 +11,8 @@ final class Intake {
     private let layout: ShardLayout
     private let baseLength: Int64
     private let ownShard: Int
+    /// Replaces device ids; nil where they are stored as they are, or were replaced before.
+    private let hasher: DeviceHasher?
     var book = RecordBook()
 
     /// The last id whose effects each shard holds; zero when it holds none.
@@ -19,7 +22,11 @@ final class Intake {
     /// Windows before this are sealed, as far as known: only the cost of a batch is judged by it.
     var lateBefore: Int64 = .min
 
-    init(rules: EventRules, layout: ShardLayout, baseLength: Int64, ownShard: ShardID) {
+    init(
+        rules: EventRules, layout: ShardLayout, baseLength: Int64, ownShard: ShardID,
+        hasher: DeviceHasher? = nil
+    ) {
+        self.hasher = hasher
         self.rules = rules
         self.layout = layout
         self.baseLength = baseLength
@@ -43,7 +50,7 @@ final class Intake {
             guard isOwn else { return }
             batch.refuse(
                 Batch.DeadLetter(
-                    id: id, reason: error.reason, detail: error.detail, fields: Self.kept(fields)),
+                    id: id, reason: error.reason, detail: error.detail, fields: kept(fields)),
                 shard: ownShard)
         }
     }
@@ -98,7 +105,7 @@ final class Intake {
         // Windows are numbered from 1970: the counters' names know no earlier ones.
         guard time >= 0 else { throw RefusalError(.time, "the event time is before 1970") }
         guard let name = fields.device, EventRules.isDevice(name) else { return (time, -1) }
-        return (time, batch.devices.intern(name))
+        return (time, batch.number(ofDevice: name, hasher))
     }
 
     /// - Returns: whether the entry is for the record's shard.
@@ -133,14 +140,17 @@ final class Intake {
 
     /// A copy of what is needed to send a refused event again, cut to what a field may have. The id
     /// of what was played is `item` there: a dead letter's `id` is its entry's.
-    private static func kept(_ fields: EntryFields) -> [(name: String, value: [UInt8])] {
+    private func kept(_ fields: EntryFields) -> [(name: String, value: [UInt8])] {
         func copy(_ name: String, _ value: UnsafeRawBufferPointer?) -> (
             name: String, value: [UInt8]
         )? {
             value.map { (name, Array($0.prefix(EventRules.maximumFieldBytes + 1))) }
         }
+        let device =
+            hasher.flatMap { hasher in fields.device.map { ("uui", hasher.stored($0)) } }
+            ?? copy("uui", fields.device)
         return [
-            copy("url", fields.url), copy("uui", fields.device), copy("dt", fields.time),
+            copy("url", fields.url), device, copy("dt", fields.time),
             copy("kind", fields.kind), copy("item", fields.item),
         ].compactMap { $0 }
     }

@@ -69,7 +69,8 @@ import RedisClient
         intake = Intake(
             rules: deployment.rules, layout: deployment.layout,
             baseLength: deployment.ladder.base.lengthMilliseconds,
-            ownShard: deployment.ownShard(of: record.key))
+            ownShard: deployment.ownShard(of: record.key),
+            hasher: deployment.deviceHasher(for: record.kind))
         encoder = BatchEncoder(
             shards: clients.count, isBounded: deployment.settings.heaviest != nil)
         batches = (Batch(shards: clients.count), Batch(shards: clients.count))

@@ -1,5 +1,6 @@
 public import CoordinatorCore
 public import EventLoop
+public import Hashing
 import Metrics
 public import RedisClient
 
@@ -20,6 +21,10 @@ public import RedisClient
         /// Settings to write when Redis holds none (`--init`).
         public var settings: DeploymentSettings?
         public var sources: [String] = []
+        /// Under which device ids are stored; has to be the deployment's.
+        public var deviceKey: DeviceKey?
+        /// How long trackers' entries stay behind what every shard holds.
+        public var sourceRetention: Duration = .seconds(3_600)
         /// How pages get their articles' metadata; nil: not at all.
         public var enrichment: EnrichmentSettings?
 
@@ -148,7 +153,8 @@ public import RedisClient
         }
         let workplace = Workplace(
             deployment, clients: deployment.layout.shards.map { ShardClient(deployment, $0) },
-            enrichment: options.enrichment, nonce: nonce, log: log, metrics: metrics,
+            enrichment: options.enrichment, retention: options.sourceRetention, nonce: nonce,
+            log: log, metrics: metrics,
             reports: Workplace.Reports(
                 fenced: { [weak self] shard, shown, by in
                     self?.metrics.fenced.add("work")
@@ -253,7 +259,9 @@ public import RedisClient
                         clients.work, settings, sources: options.sources)
                     if written { log.event(.info, "initialised") }
                 }
-                return try await Deployment(clients.work)
+                let deployment = try await Deployment(clients.work)
+                try deployment.use(options.deviceKey)
+                return deployment
             } catch {
                 guard error.isPassing else { throw error }
                 log.change("waiting", "deployment", "\(error)")
@@ -310,7 +318,7 @@ extension ServiceError {
             case .authentication, .untrusted, .permission, .configuration: false
             default: true
             }
-        case .settings, .settingsDiffer, .unreadable, .otherSettings, .question: false
+        case .settings, .settingsDiffer, .unreadable, .otherSettings, .deviceKey, .question: false
         }
     }
 }

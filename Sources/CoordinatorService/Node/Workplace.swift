@@ -17,15 +17,17 @@ import RedisClient
         let emptied: @LoopActor (ShardID) -> Void
     }
 
-    /// Trackers' streams are trimmed this far behind the lowest watermark: what a failover takes
-    /// back is read again from there.
-    private static let trimBehindMilliseconds: Int64 = 3_600_000
-    private static let trimEvery: Duration = .seconds(60)
+    /// Streams are trimmed this often at least.
+    private static let longestTrimPause: Duration = .seconds(60)
     /// Imports that are read to their end are looked at this often.
     private static let housekeeping: Duration = .seconds(1)
     /// What is in flight ends within this once the work is to end.
     private static let stopPoll: Duration = .milliseconds(10)
 
+    /// Trackers' streams are trimmed this far behind the lowest watermark, ms: what a failover
+    /// takes back is read again from there.
+    private let trimBehind: Int64
+    private let trimEvery: Duration
     private let deployment: Deployment
     private let clients: [ShardClient]
     private let log: NodeLog
@@ -52,9 +54,11 @@ import RedisClient
 
     init(
         _ deployment: Deployment, clients: [ShardClient], enrichment: EnrichmentSettings?,
-        nonce: String, log: NodeLog, metrics: NodeMetrics, reports: Reports
+        retention: Duration, nonce: String, log: NodeLog, metrics: NodeMetrics, reports: Reports
     ) {
         self.deployment = deployment
+        trimBehind = retention.wholeMilliseconds
+        trimEvery = min(Self.longestTrimPause, retention / 4)
         self.clients = clients
         self.log = log
         self.reports = reports
@@ -177,7 +181,7 @@ import RedisClient
         while !isStopping {
             do throws(ServiceError) {
                 for source in sources where source.kind == .import { try await settle(source) }
-                if loopNow() - lastTrim >= Self.trimEvery {
+                if loopNow() - lastTrim >= trimEvery {
                     lastTrim = loopNow()
                     try await trimLive()
                     try await trimOpenImports()
@@ -199,9 +203,9 @@ import RedisClient
         let now = serverTime
         if confirmed.confirmedAt == nil { confirmed.confirmedAt = now }
         // With replicas a failover may still take back what the shards hold, and the entries are
-        // needed again: they are kept for an hour, like a tracker's.
+        // needed again: they are kept on, like a tracker's.
         let hasReplicas = deployment.cluster.masters.contains { $0.replicaCount > 0 }
-        if !hasReplicas || now - (confirmed.confirmedAt ?? now) >= Self.trimBehindMilliseconds {
+        if !hasReplicas || now - (confirmed.confirmedAt ?? now) >= trimBehind {
             _ = try await SourceStream(deployment.cluster, source).trim(
                 before: last.next(), exactly: true)
             confirmed.isSettled = true
@@ -214,21 +218,26 @@ import RedisClient
         look()
     }
 
+    /// Where device ids are keyed nobody wants the trackers' own to stay for the rest of a node of
+    /// the stream, which is a hundred entries: for days, in a quiet one.
+    private var isExact: Bool { deployment.settings.deviceKey != nil }
+
     private func trimLive() async throws(ServiceError) {
         for source in sources where source.kind == .live {
             guard let reader = readers[source.key] else { continue }
             let read = Int64(clamping: reader.lowestWatermark.milliseconds)
-            let behind = min(read, serverTime) - Self.trimBehindMilliseconds
+            let behind = min(read, serverTime) - trimBehind
             guard behind > 0 else { continue }
             let removed = try await SourceStream(deployment.cluster, source).trim(
-                before: StreamID(milliseconds: UInt64(behind), sequence: 0), exactly: false)
+                before: StreamID(milliseconds: UInt64(behind), sequence: 0),
+                exactly: isExact)
             if removed > 0 {
                 log.event(.debug, "trimmed", [("source", source.key), ("entries", "\(removed)")])
             }
         }
     }
 
-    /// A copy that goes on for days lets go of what all shards have held for an hour.
+    /// A copy that goes on for days lets go of what all shards have held for long.
     private func trimOpenImports() async throws(ServiceError) {
         let open = sources.filter { $0.kind == .import && !$0.isFinished && !$0.isSettled }
         let keys = Set(open.map(\.key))
@@ -239,7 +248,7 @@ import RedisClient
             let past = heldThen[source.key] ?? []
             guard
                 let place = past.lastIndex(where: {
-                    $0.at <= serverTime - Self.trimBehindMilliseconds
+                    $0.at <= serverTime - trimBehind
                 })
             else { continue }
             heldThen[source.key] = Array(past[place...])
