@@ -20,9 +20,11 @@ extension ServerSuites {
         }
 
         /// Adds views with ids of our making, from `first` on, one each 10 ms.
-        private func add(_ count: Int, from first: Int64, _ wire: RedisWire) throws {
+        private func add(
+            _ count: Int, from first: Int64, _ wire: RedisWire, behind others: Int = 0
+        ) throws {
             try wire.pipeline(
-                (0..<count).map { number in
+                (others..<others + count).map { number in
                     [
                         "XADD", Self.stream, "\(first + Int64(number) * 10)-7", "url",
                         "https://copied.example/a/b/\(number % 200)", "uui", "d\(number % 500)",
@@ -150,6 +152,102 @@ extension ServerSuites {
             try await stage.expectSound()
             try await node.terminate()
             try await other.stop()
+        }
+
+        @Test(
+            "masters die, the copy is killed, its source cuts it off: each entry once",
+            arguments: [UInt64.random(in: 1...1_000_000)])
+        func failover(seed: UInt64) async throws {
+            print("copies: the faults follow seed \(seed)")
+            var random = SplitMix64(seed: seed)
+            var count = 0
+            let plain = try await TestCluster.plain.value
+            let wire = try RedisWire(plain.servers[0].port)
+            try wire.call("DEL", Self.stream)
+            let cluster = try await TestCluster(
+                "copies", ["--replicas", "1", "--node-timeout", "1000"])
+            let stage = Stage(cluster: cluster)
+            try await stage.initialise(["--start", "now"])
+            let until = try serverTime(wire)
+            let first = until - 3_600_000
+            var node = try stage.node()
+            let copy = ["import", "--from-redis", plain.seeds, "--follow", "--timeout", "2s"]
+
+            /// Goes on to somewhere in the middle of what is there.
+            func more(_ copying: Child) async throws {
+                let before = count
+                try add(6_000, from: first, wire, behind: count)
+                count += 6_000
+                let goal = before + Int.random(in: 500...3_000, using: &random)
+                let key = try await Self.copyKey(cluster)
+                var there = 0
+                try await eventually("the copy goes on") {
+                    // Nobody answers during a failover.
+                    guard let wire = try? cluster.wire(of: key) else { return false }
+                    there = Int((try? wire.call("XLEN", key).int) ?? 0)
+                    return there >= goal
+                }
+                #expect(copying.code == nil && there < count, "\(there) are copied already")
+            }
+            var copying = try stage.start(copy)
+            try await more(copying)
+            let key = try await Self.copyKey(cluster)
+            // The master of the copy's own stream, with whatever its replica had not got yet.
+            try await cluster.fail(try cluster.server(of: key))
+            try await more(copying)
+            try wire.call("CLIENT", "KILL", "TYPE", "normal")
+            try await more(copying)
+            copying.send(SIGKILL)
+            _ = try await copying.finish()
+            try await node.kill()
+            node = try stage.node()
+            copying = try stage.start(copy)
+            try await more(copying)
+            // Another one, which holds shards that the copy's entries are counted in.
+            let gone = try cluster.server(of: key).port
+            let other = try #require(
+                cluster.masters.first { $0.port != gone && (try? RedisWire($0.port)) != nil })
+            try await cluster.fail(other)
+            let all = Int64(count)
+            try await eventually("all is copied", within: .seconds(120)) {
+                let wire = try? cluster.wire(of: key)
+                return try wire?.call("XLEN", key).int == all
+            }
+            copying.send(SIGTERM)
+            let finished = try await copying.finish(within: .seconds(30))
+            #expect(finished.code == 0, "\(finished.errors)")
+            try await stage.must(copy.filter { $0 != "--follow" } + ["-q"])
+            try await stage.wait()
+            let ledger = try await stage.ledger()
+            #expect(ledger.read.value == count && ledger.counted.value == count, "\(ledger)")
+            let file = try Self.copied(count, from: first)
+            let verdict = try await stage.expectTruth([file], ["--until", "\(until)"])
+            #expect(verdict.windows > 1_000, "\(verdict.text)")
+            try await stage.expectSound()
+            try await node.terminate()
+            try await cluster.stop()
+        }
+
+        /// What `add` has added, for the independent count.
+        private static func copied(_ count: Int, from first: Int64) throws -> String {
+            let lines = (0..<count).map { number in
+                #"{"url":"https://copied.example/a/b/\#(number % 200)","uui":"d\#(number % 500)","#
+                    + #""dt":\#(first + Int64(number) * 10)}"# + "\n"
+            }
+            return try Scratch.file("copied.ndjson", Array(lines.joined().utf8))
+        }
+
+        /// The stream of the only copy, once there is one.
+        private static func copyKey(_ cluster: TestCluster) async throws -> String {
+            var found: String?
+            try await eventually("the copy has begun") {
+                for server in cluster.servers where found == nil {
+                    let keys = try? RedisWire(server.port).call("KEYS", "ST:COPY*").items
+                    found = keys?.first?.text
+                }
+                return found != nil
+            }
+            return try #require(found)
         }
 
         @Test("passwords in arguments, streams that are not there and one's own are refused")

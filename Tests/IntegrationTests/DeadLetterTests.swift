@@ -177,6 +177,90 @@ extension ServerSuites {
             try await node.terminate()
         }
 
+        @Test(
+            "the letters' master dies in mid-replay, then the replay, then the node: to the truth",
+            arguments: [UInt64.random(in: 1...1_000_000)])
+        func failover(seed: UInt64) async throws {
+            print("dead letters: the faults follow seed \(seed)")
+            var random = SplitMix64(seed: seed)
+            let count = 6_000
+            let tiers = "1s,5s/1h,10s/2h,60s/6h"
+            let cluster = try await TestCluster(
+                "letters", ["--replicas", "1", "--node-timeout", "1000"])
+            let stage = Stage(cluster: cluster)
+            try await stage.initialise(["--start", "now", "--tiers", tiers, "--grace", "1s"])
+            var node = try stage.node()
+            let events = (0..<count).map {
+                ["url", "https://site.example/a/b/\($0 % 300)", "uui", "d\($0 % 700)", "dt", "-"]
+            }
+            try add(events, stage)
+            try await taken(count, stage)
+            let letters = try await read(stage)
+            #expect(letters.count == count)
+            let layout = try ShardLayout(count: 64)
+            let key = RedisKeys.deadLetters(
+                layout.tag(of: layout.shard(of: HashSlot(key: Self.tracker))))
+            let replay = ["dead-letters", "replay", "--at-arrival", "--yes", "-q"]
+
+            /// In the middle of the rest.
+            func more(_ replaying: Child) async throws {
+                let before = try Int(cluster.wire(of: key).call("XLEN", key).int ?? 0)
+                let goal = before - Int.random(in: 100...1_000, using: &random)
+                let wire = try cluster.wire(of: key)
+                try await eventually("letters leave") {
+                    try Int(wire.call("XLEN", key).int ?? 0) <= goal
+                }
+                let left = try wire.call("XLEN", key).int ?? 0
+                #expect(left > 0, "the replay was over before it was disturbed")
+            }
+            var replaying = try stage.start(replay)
+            try await more(replaying)
+            try await cluster.fail(try cluster.server(of: key))
+            // It goes on, or says what was not answered; it never ends as if all were well early.
+            let disturbed = try await replaying.finish(within: .seconds(60))
+            #expect([0, 2, 4, 6].contains(disturbed.code), "\(disturbed.code) \(disturbed.errors)")
+            let left = try cluster.wire(of: key).call("XLEN", key).int ?? 0
+            if left > 1_500 {
+                replaying = try stage.start(replay)
+                try await more(replaying)
+                replaying.send(SIGKILL)
+                _ = try await replaying.finish()
+            }
+            try await node.kill()
+            node = try stage.node()
+            try await eventually("everything is replayed", within: .seconds(60)) {
+                let finished = try await stage.run(replay)
+                guard finished.code == 0 else { return false }
+                return try cluster.wire(of: key).call("XLEN", key).int == 0
+            }
+            try await eventually("everything is counted", within: .seconds(60)) {
+                try await stage.ledgers().reduce(0) { $0 + $1.counted.value } >= count
+            }
+            try await stage.wait()
+            let ledger = try await stage.ledger()
+            #expect(ledger.read.value == 2 * count && ledger.counted.value == count, "\(ledger)")
+            let file = try Self.arrived(letters)
+            let last = try #require(
+                letters.compactMap { Int64($0.entry.prefix { $0 != "-" }) }.max())
+            let verdict = try await stage.expectTruth(
+                [file], ["--tiers", tiers, "--until", "\(last / 10_000 * 10_000 + 10_000)"])
+            #expect(verdict.windows > 300, "\(verdict.text)")
+            try await stage.expectSound()
+            try await node.terminate()
+            try await cluster.stop()
+        }
+
+        /// The letters' events at their first arrival, for the independent count.
+        private static func arrived(_ letters: [Listed]) throws -> String {
+            let lines = letters.map { letter in
+                let arrival = letter.entry.prefix { $0 != "-" }
+                let url = letter.fields["url"] ?? ""
+                return #"{"url":"\#(url)","uui":"\#(letter.fields["uui"] ?? "")","dt":\#(arrival)}"#
+                    + "\n"
+            }
+            return try Scratch.file("letters.ndjson", Array(lines.joined().utf8))
+        }
+
         @Test("letters that are named wrongly, or at a Redis that is not there, are an error")
         func wrong() async throws {
             let stage = try await Stage.fresh()

@@ -1,6 +1,5 @@
 import CoordinatorCore
 import Foundation
-import Glibc
 import RedisClient
 import Testing
 
@@ -120,15 +119,7 @@ extension ServerSuites {
             let master = scene.stage.cluster.masters[index]
             let before = scene.sent
             try await eventually("some is read") { try await scene.read() >= before / 2 }
-            kill(master.pid, SIGKILL)
-            try await eventually("every survivor knows another master", within: .seconds(30)) {
-                let survivors = scene.stage.cluster.servers.filter { $0.pid != master.pid }
-                return try survivors.allSatisfy { survivor in
-                    let wire = try RedisWire(survivor.port)
-                    let ranges = try wire.call("CLUSTER", "SLOTS").items ?? []
-                    return !ranges.contains { $0.items?[2].items?[1].int == Int64(master.port) }
-                }
-            }
+            try await scene.stage.cluster.fail(master)
             try scene.send(300)
             try await scene.finish()
         }

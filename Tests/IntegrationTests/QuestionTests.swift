@@ -8,7 +8,8 @@ extension ServerSuites {
     /// same events gives the same figures.
     @Suite("Questions and their truth", .serialized)
     struct QuestionTests {
-        private static let start: Int64 = 1_721_606_400_000
+        /// 2024-10-26: the second of its days has 25 hours in Luxembourg.
+        private static let start: Int64 = 1_729_900_800_000
         private static let hour: Int64 = 3_600_000
         private static let questions = Package.number("COORDINATOR_TEST_QUESTIONS") ?? 500
 
@@ -147,7 +148,10 @@ extension ServerSuites {
         }
 
         private static func top(_ world: World, _ random: inout SplitMix64) -> [String] {
-            let lists = ["pages", "pages", "pages", "sections", "sections", "websites", "audio"]
+            let lists = [
+                "pages", "pages", "pages", "sections", "sections", "websites", "audio", "video",
+                "podcast",
+            ]
             let what = pick(lists, &random)
             var words = ["top", what] + period(&random)
             words += ["-n", "\(Int.random(in: 1...30, using: &random))"]
@@ -212,8 +216,11 @@ extension ServerSuites {
                 ["PG", "UD"][Int.random(in: 0...1, using: &random)], "--from", "\(from)", "--to",
                 "\(to)",
             ]
-            switch Int.random(in: 0..<4, using: &random) {
+            switch Int.random(in: 0..<5, using: &random) {
             case 0: words += ["--website", pick(world.websites, &random)]
+            case 4:
+                let item = pick(world.items, &random)
+                words += ["--\(item.kind)", item.name]
             case 1:
                 let section = pick(world.sections, &random)
                 words += ["--website", section.website, "--section", section.name]
@@ -227,7 +234,8 @@ extension ServerSuites {
             let from = start + Int64.random(in: 0...55 * hour, using: &random)
             return [
                 "export", "--tier", pick(tiers, &random), "--dimension",
-                ["W", "S", "P", "A"][Int.random(in: 0..<4, using: &random)], "--from", "\(from)",
+                pick(["W", "S", "P", "A", "V", "PC"], &random), "--from",
+                "\(from)",
                 "--to", "\(from + Int64.random(in: 0...5 * hour, using: &random))",
             ]
         }

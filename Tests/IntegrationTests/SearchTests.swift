@@ -248,8 +248,7 @@ extension ServerSuites {
         func failover() async throws {
             let (stage, node) = try await Self.scene(["--replicas", "1", "--node-timeout", "1000"])
             let master = stage.cluster.masters[0]
-            kill(master.pid, SIGKILL)
-            try await Self.promoted(stage, master)
+            try await stage.cluster.fail(master)
             try await Self.settled(stage, 400)
             try Self.send(stage, (400..<450).map { "http://www.rtl.lu/part/page/\($0).html" })
             try await Self.settled(stage, 450)
@@ -257,16 +256,6 @@ extension ServerSuites {
             #expect(indexes.count == 9 && indexes.allSatisfy { $0.complete == true }, "\(indexes)")
             try await node.terminate()
             try await stage.cluster.stop()
-        }
-
-        private static func promoted(_ stage: Stage, _ master: TestCluster.Server) async throws {
-            try await eventually("every survivor knows another master", within: .seconds(30)) {
-                let survivors = stage.cluster.servers.filter { $0.pid != master.pid }
-                return try survivors.allSatisfy { survivor in
-                    let ranges = try RedisWire(survivor.port).call("CLUSTER", "SLOTS").items ?? []
-                    return !ranges.contains { $0.items?[2].items?[1].int == Int64(master.port) }
-                }
-            }
         }
 
         @Test("slots move, those of the indexes' own names among them: everything is found, once")

@@ -1,5 +1,6 @@
 import CoordinatorCore
 import Foundation
+import Glibc
 import RedisClient
 
 /// A real Redis, started by `Deploy/cluster` in a folder of this run.
@@ -97,6 +98,31 @@ final class TestCluster: Sendable {
             }
         }
         throw Trouble("nobody serves slot \(slot)")
+    }
+
+    /// The server that serves a key's slot now.
+    func server(of key: String) throws -> Server {
+        let port = try port(of: key)
+        guard let server = servers.first(where: { $0.port == port }) else {
+            throw Trouble("no server of this cluster has port \(port)")
+        }
+        return server
+    }
+
+    /// Ends a master as a crash does, and waits until its replica is in its place for everybody.
+    func fail(_ master: Server) async throws {
+        kill(master.pid, SIGKILL)
+        try await eventually("every survivor knows another master", within: .seconds(30)) {
+            // Others may have been ended before.
+            let answers = servers.compactMap { server in
+                (try? RedisWire(server.port)).map { wire in (try? wire.call("CLUSTER", "SLOTS")) }
+            }
+            return !answers.isEmpty
+                && answers.allSatisfy { answer in
+                    guard let ranges = answer?.items, !ranges.isEmpty else { return false }
+                    return !ranges.contains { $0.items?[2].items?[1].int == Int64(master.port) }
+                }
+        }
     }
 
     /// A connection to the server of a key.
