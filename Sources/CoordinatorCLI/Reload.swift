@@ -19,17 +19,20 @@ import Terminal
     private let clients: Node.Clients
     private let serving: NodeServing
     private let log: NodeLog
+    private let manager: ServiceManager?
     private let started: [ArgumentSetting]
     private var isUnderWay = false
     private var isWanted = false
 
     init(
-        _ context: CommandContext, _ clients: Node.Clients, _ serving: NodeServing, _ log: NodeLog
+        _ context: CommandContext, _ clients: Node.Clients, _ serving: NodeServing, _ log: NodeLog,
+        _ manager: ServiceManager?
     ) {
         self.context = context
         self.clients = clients
         self.serving = serving
         self.log = log
+        self.manager = manager
         started = context.arguments.settings
     }
 
@@ -42,6 +45,9 @@ import Terminal
     }
 
     private func run() async {
+        manager?.reloading()
+        // Also when it was refused: the node is as ready as before.
+        defer { manager?.reloaded() }
         while isWanted {
             isWanted = false
             do throws(CommandError) { try await takeOver() } catch {

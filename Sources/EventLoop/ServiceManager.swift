@@ -1,7 +1,8 @@
+import CoordinatorCore
 import Glibc
 
 /// Tells the service manager that started this process how it is: that it is ready, that its loop
-/// turns, that it stops.
+/// turns, that it reads its configuration again, that it stops.
 ///
 /// Written here and not taken from libsystemd: it is one datagram of text, a protocol promised to
 /// be stable for others to speak, and the library would bring four more into every image.
@@ -49,6 +50,19 @@ public final class ServiceManager {
         let timer = LoopTimer { [weak self] in self?.send("WATCHDOG=1") }
         self.timer = timer
         timer.start(after: watchdog, repeating: watchdog)
+    }
+
+    /// The process reads its configuration again, until ``reloaded()``; its work goes on.
+    ///
+    /// The time says which order this answers: with `Type=notify-reload` systemd waits for one
+    /// that is later than its signal.
+    public func reloading() {
+        send("RELOADING=1\nMONOTONIC_USEC=\(loopNow().nanoseconds / 1_000)")
+    }
+
+    /// What could be taken over is in force.
+    public func reloaded() {
+        send("READY=1")
     }
 
     /// The process ends in an orderly way; the loop goes on turning meanwhile.

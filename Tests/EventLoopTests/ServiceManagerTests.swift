@@ -1,3 +1,4 @@
+import CoordinatorCore
 import EventLoop
 import Glibc
 import Testing
@@ -55,6 +56,22 @@ struct ServiceManagerTests {
         var last = listener.next()
         while last == "WATCHDOG=1" { last = listener.next() }
         #expect(last == "STOPPING=1")
+    }
+
+    @Test("a reload says when it began, and that the process is ready again")
+    func reload() async throws {
+        let listener = try Listener()
+        defer { listener.end() }
+        let manager = try #require(await Self.manager(["NOTIFY_SOCKET": listener.path]))
+        let before = loopNow().nanoseconds / 1_000
+        await manager.reloading()
+        await manager.reloaded()
+        let lines = listener.next().split(separator: "\n")
+        #expect(lines.first == "RELOADING=1")
+        let time = lines.last?.split(separator: "=").last.flatMap { UInt64($0) }
+        #expect(lines.last?.hasPrefix("MONOTONIC_USEC=") == true)
+        #expect((before...loopNow().nanoseconds / 1_000).contains(try #require(time)))
+        #expect(listener.next() == "READY=1")
     }
 
     @LoopActor

@@ -45,7 +45,7 @@ import Terminal
         }
         let manager = ServiceManager { getenv($0).map { String(cString: $0) } }
         defer { manager?.end() }
-        let reload = Reload(context, clients, serving, log)
+        let reload = Reload(context, clients, serving, log, manager)
         let signals = watch(node, log, manager) + [SignalWatcher(.hangUp) { reload.begin() }]
         defer { for signal in signals { signal.close() } }
         // Ready is who does its work or waits for Redis: a service manager must not wait for Redis.
