@@ -202,9 +202,11 @@ extension ServerSuites {
                 "status",
                 [
                     "observedAt", "partial", "health.state", "health.reasons", "leader.node",
-                    "leader.term", "leader.since", "leader.leaseRemainingMs", "nodes.node",
+                    "leader.term", "leader.since", "leader.leaseRemainingMs", "leader.leaseMs",
+                    "nodes.node",
                     "nodes.host", "nodes.role", "nodes.state", "nodes.shards", "nodes.version",
-                    "nodes.heartbeatAt", "shardMap.version", "shardMap.shards", "shardMap.owned",
+                    "nodes.heartbeatAt", "nodes.heartbeatEveryMs", "nodes.timeToLiveMs",
+                    "nodes.silent", "shardMap.version", "shardMap.shards", "shardMap.owned",
                     "shardMap.orphaned", "shardMap.moving", "tiers.tier", "tiers.lengthMs",
                     "tiers.keepMs", "tiers.sealedTo", "tiers.lagMs", "tiers.runs.done",
                     "tiers.runs.open", "sources.key", "sources.readTo", "sources.lastId",

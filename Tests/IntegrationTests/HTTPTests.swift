@@ -41,7 +41,7 @@ extension ServerSuites {
         private static func still(_ value: Any) -> NSObject {
             let moving = [
                 "observedAt", "heartbeatAt", "leaseRemainingMs", "lagMs", "readTo", "sealedTo",
-                "runs", "lastId", "lag",
+                "runs", "lastId", "lag", "aheadTo",
             ]
             if let object = value as? [String: Any] {
                 return object.mapValues { $0 }.filter { !moving.contains($0.key) }

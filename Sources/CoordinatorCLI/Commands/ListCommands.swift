@@ -66,10 +66,10 @@ import Terminal
 @LoopActor enum LeaderCommand {
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let deployment = try await context.deployment()
-        let leader = try await context.service { () async throws(ServiceError) in
-            try await deployment.control().leader
+        let control = try await context.service { () async throws(ServiceError) in
+            try await deployment.control()
         }
-        guard let leader else {
+        guard let leader = control.leader else {
             throw CommandError(
                 .unhealthy, "there is no leader: is a node running? `coordinator status` says more")
         }
@@ -83,7 +83,7 @@ import Terminal
             TableCell(leader.node), .instant(leader.since - leader.since % 1_000),
             TableCell("\(left) ms", raw: "\(left)"), TableCell(leader.term),
         ])
-        context.show(Document(StatusJSON.leader(leader), table: table))
+        context.show(Document(StatusJSON.leader(leader, control), table: table))
         return .done
     }
 }

@@ -90,7 +90,7 @@ import Terminal
             done: "\(leader.node) is asked to step down; `coordinator leader` names the next one",
             table: table,
             members: [
-                .init("leader", StatusJSON.leader(leader)),
+                .init("leader", StatusJSON.leader(leader, control)),
                 .init("others", .array(others.map { .string($0) })),
             ])
         return try await operation.carryOut(context, deployment, control)

@@ -15,11 +15,12 @@ enum StatusJSON {
                     .init("state", .string(report.health.state.rawValue)),
                     .init("reasons", .array(report.health.reasons.map { .string($0) })),
                 ])),
-            .init("leader", report.leader.map(leader) ?? .null),
+            .init("leader", report.leader.map { leader($0, report.control) } ?? .null),
             .init("nodes", .array(report.nodes.map { .object(node($0, report.control)) })),
             .init("shardMap", shardMap(report)),
             .init("tiers", .array(report.tiers.map(tier))),
             .init("sources", .array(report.sources.map(source))),
+            .init("startAt", .integer(report.start)),
             .init("fencedWrites", .integer(report.survey.fencedWrites)),
             .init("indexes", .array(report.indexes.masters.flatMap(indexes))),
         ])
@@ -37,11 +38,13 @@ enum StatusJSON {
         }
     }
 
-    static func leader(_ leader: LeaderReport) -> JSONValue {
-        .object([
+    static func leader(_ leader: LeaderReport, _ control: ControlReading) -> JSONValue {
+        let node = control.nodes.first { $0.id.text == leader.node }
+        return .object([
             .init("node", .string(leader.node)), .init("term", .string(leader.term)),
             .init("since", .string(ISO8601Text.text(leader.since))),
             .init("leaseRemainingMs", .integer(leader.leaseRemainingMilliseconds)),
+            .init("leaseMs", .optional(node?.leaseMilliseconds)),
         ])
     }
 
@@ -53,6 +56,9 @@ enum StatusJSON {
             .init("shards", .integer(Int64(control.shards(of: node)))),
             .init("version", .string(node.version)),
             .init("heartbeatAt", .string(ISO8601Text.text(node.heartbeatAt))),
+            .init("heartbeatEveryMs", .optional(node.heartbeatEveryMilliseconds)),
+            .init("timeToLiveMs", .integer(node.timeToLiveMilliseconds)),
+            .init("silent", .bool(control.isSilent(node))),
         ]
     }
 
@@ -94,6 +100,7 @@ enum StatusJSON {
             .init("keepMs", .integer(tier.tier.keepMilliseconds)),
             .init("sealedTo", .optional(tier.sealedTo)),
             .init("lagMs", .optional(tier.lagMilliseconds)),
+            .init("aheadTo", .optional(tier.aheadTo)), .init("late", .bool(tier.isLate)),
             .init(
                 "runs",
                 .object([

@@ -42,10 +42,37 @@ export function text(id, value) {
   if (element.textContent !== value) element.textContent = value;
 }
 
-/** A table of heads `[title, isNumber]` and rows of cells: strings, elements, or `{cell, kind}`. */
+const COLOURS = 10;
+const colours = new Map();
+
+/** A node keeps its colour for as long as the page is open, whatever letter the strip gives it. */
+export function colour(id) {
+  const name = String(id).split("/")[0];
+  if (!colours.has(name)) colours.set(name, colours.size % COLOURS);
+  return colours.get(name);
+}
+
+/** A square of a legend: of a node's colour with its letter, or of a kind of mark. */
+export function swatch(kind, letter, ...over) {
+  return svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
+    svg("rect", { x: 1, y: 1, width: 14, height: 14, class: kind }), ...over,
+    ...(letter ? [svg("text", { x: 8, y: 12.5, class: `letter l${kind.slice(1)}` }, letter)] : []));
+}
+
+/** Patterns that tell apart what colours alone would not; `name` keeps two pictures' apart. */
+export function patterns(name) {
+  const line = (id, angle, width, every) => svg("pattern",
+    { id: `${name}-${id}`, width: every, height: every, patternUnits: "userSpaceOnUse", patternTransform: `rotate(${angle})` },
+    svg("rect", { width, height: every, fill: "var(--hatch)" }));
+  return svg("defs", {}, line("moving", 45, 2.5, 6), line("late", -45, 2, 7),
+    svg("pattern", { id: `${name}-silent`, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+      svg("circle", { cx: 3, cy: 3, r: 1.5, fill: "var(--hatch)" })));
+}
+
+/** A table of heads `[title, isNumber]` (in parentheses for screen readers alone) and rows of cells: strings, elements, or `{cell, kind}`. */
 export function table(id, heads, rows, empty) {
   const head = el("tr", {}, ...heads.map(([title, isNumber]) =>
-    el("th", { scope: "col", class: isNumber ? "number" : null }, title)));
+    el("th", { scope: "col", class: isNumber ? "number" : null }, title.startsWith("(") ? el("span", { class: "hidden" }, title.slice(1, -1)) : title)));
   const body = rows.map((cells) => el("tr", {}, ...cells.map((cell, index) => {
     const kind = cell?.kind ?? (heads[index][1] ? "number" : "text");
     return el("td", { class: kind }, cell?.cell ?? cell ?? "–");
@@ -92,6 +119,17 @@ export function span(milliseconds) {
 export function shown(value) {
   return String(value ?? "").replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
     (char) => `\\u${char.codePointAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** A span that is looked at while it runs: tenths below ten seconds. */
+export function ticking(milliseconds) {
+  if (milliseconds === null || milliseconds === undefined) return "–";
+  return milliseconds < 9950 ? `${(Math.max(0, milliseconds) / 1000).toFixed(1)} s` : span(milliseconds);
+}
+
+/** `3 nodes`, `1 node`. */
+export function several(number, one, many = `${one}s`) {
+  return `${count(number)} ${number === 1 ? one : many}`;
 }
 
 /** `node-1/2df735b3` as people call it. */

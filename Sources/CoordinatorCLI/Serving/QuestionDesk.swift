@@ -1,4 +1,5 @@
 import CoordinatorCore
+import CoordinatorService
 import EventLoop
 import HTTPServer
 import Hashing
@@ -47,13 +48,25 @@ import Terminal
         await cluster?.close()
     }
 
+    /// What the control slot says now.
+    ///
+    /// - Errors: as of any command.
+    func control() async throws(CommandError) -> ControlReading {
+        let cluster = try await connected()
+        do throws(ServiceError) { return try await Deployment.control(cluster) } catch {
+            throw CommandError(error)
+        }
+    }
+
     /// Answers a question, from what is kept where that is fresh.
+    ///
+    /// - Parameter isNews: what is kept is of before, and looked up again.
     func answer(
-        _ words: [String], lifetime: Duration,
+        _ words: [String], lifetime: Duration, isNews: Bool = false,
         _ body: @escaping @LoopActor (HTTPResponse) -> Void
     ) {
         let now = loopNow()
-        if let answer = kept[words], now < answer.until { return body(answer.response) }
+        if !isNews, let answer = kept[words], now < answer.until { return body(answer.response) }
         if waiting[words] != nil {
             waiting[words]?.append(body)
             return

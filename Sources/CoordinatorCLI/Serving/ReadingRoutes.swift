@@ -43,7 +43,7 @@ import Terminal
                     ]))
         }
         if let page = StaticFiles.all[request.target.path] {
-            guard refuseParameters(request, reply) else { return }
+            guard refuseParameters(request, reply, but: page.parameters) else { return }
             return reply.send(QuestionDesk.conditional(page.response, request))
         }
         switch request.target.path {
@@ -72,8 +72,11 @@ import Terminal
 
     // MARK: Questions
 
-    private func refuseParameters(_ request: HTTPRequest, _ reply: HTTPReply) -> Bool {
-        guard let first = request.target.parameters.first else { return true }
+    private func refuseParameters(
+        _ request: HTTPRequest, _ reply: HTTPReply, but known: [String] = []
+    ) -> Bool {
+        let unknown = request.target.parameters.first { !known.contains($0.name) }
+        guard let first = unknown else { return true }
         let name = TerminalText.escaped(first.name)
         reply.send(.problem(400, "Bad Request", "there is no parameter '\(name)' here"))
         return false

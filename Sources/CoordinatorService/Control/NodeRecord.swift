@@ -26,8 +26,12 @@ public struct NodeRecord: Sendable {
         var state: String?
         var shards: Int
         var weight: Int?
-        /// Time to live and lease of this node, ms.
+        /// Time to live of this node, ms.
         var ttl: Int64?
+        /// How often it says that it is there, and as a leader renews a lease of which length, ms.
+        var every: Int64?
+        var renew: Int64?
+        var lease: Int64?
         var refused: [String: String]?
         /// The version of the map that it has.
         var map: String?
@@ -59,6 +63,14 @@ public struct NodeRecord: Sendable {
 
     /// A node that has not been heard of for this long is lost, by its own settings.
     public var timeToLiveMilliseconds: Int64 { statement.ttl ?? 3_000 }
+
+    /// How often it says that it is there; nil of a version that does not tell.
+    public var heartbeatEveryMilliseconds: Int64? { statement.every }
+    /// The lease that it takes as a leader, and how often it renews it; nil of a version that does
+    /// not tell.
+    public var leaseMilliseconds: Int64? { statement.lease }
+    /// See `leaseMilliseconds`.
+    public var renewEveryMilliseconds: Int64? { statement.renew }
 
     /// How a node is; the raw value is what people and scripts read.
     public enum State: String, Sendable {

@@ -170,6 +170,9 @@ extension Node {
             role: isLeader ? "leader" : "follower", state: isDraining ? "draining" : "ready",
             shards: workplace?.shardCount ?? 0, weight: options.weight,
             ttl: options.timing.nodeTTL.wholeMilliseconds,
+            every: options.timing.heartbeatInterval.wholeMilliseconds,
+            renew: options.timing.renewInterval.wholeMilliseconds,
+            lease: options.timing.leaseDuration.wholeMilliseconds,
             refused: refusals.isEmpty
                 ? nil : Dictionary(refusals, uniquingKeysWith: { first, _ in first }),
             map: map?.version.text, progress: progress, enrichment: workplace?.enrichment)

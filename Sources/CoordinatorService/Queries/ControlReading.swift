@@ -1,6 +1,6 @@
 public import CoordinatorCore
 import EventLoop
-import RedisClient
+public import RedisClient
 
 /// What the control slot says, all of it from one round trip.
 ///
@@ -29,6 +29,27 @@ public struct ControlReading: Sendable {
         return state == .ready && orders.ofNodes.drained.contains(node.id.name) ? .draining : state
     }
 
+    /// Whether a node should have been heard of by now: its heartbeat is late by half of its
+    /// interval, or, of the leader, a renewal of the lease by half of its.
+    ///
+    /// - Not guaranteed: that it is gone. One slow answer of Redis looks the same for a moment;
+    ///   only its time to live makes a node lost.
+    public func isSilent(_ node: NodeRecord) -> Bool {
+        if let every = node.heartbeatEveryMilliseconds, now - node.heartbeatAt > every * 3 / 2 {
+            return true
+        }
+        guard let leader, leader.node == node.id.text, let lease = node.leaseMilliseconds,
+            let renew = node.renewEveryMilliseconds
+        else { return node.state(now: now) == .lost }
+        return leader.leaseRemainingMilliseconds < lease - renew * 3 / 2
+    }
+
+    /// What somebody who watches waits for: it differs when a leader, a map or a node does.
+    public var signs: String {
+        let nodes = nodes.map { "\($0.id.text) \(state(of: $0)) \(isSilent($0))" }
+        return "\(leader?.term ?? "-") \(map?.version.text ?? "-") \(nodes)"
+    }
+
     /// `leader` for the holder of the lease, else `follower`, whatever a node says that is gone.
     public func role(of node: NodeRecord) -> String {
         leader?.node == node.id.text ? "leader" : "follower"
@@ -47,6 +68,13 @@ public struct ControlReading: Sendable {
 extension Deployment {
     /// Reads everything that the control slot says.
     public func control() async throws(ServiceError) -> ControlReading {
+        try await Self.control(cluster)
+    }
+
+    /// The same, of a deployment whose settings nobody read.
+    public static func control(
+        _ cluster: RedisCluster
+    ) async throws(ServiceError) -> ControlReading {
         let replies: [RedisValue]
         do throws(RedisError) {
             replies = try await cluster.pipeline(

@@ -24,6 +24,8 @@ public struct StatusReport: Sendable {
     public let health: Health
     /// Who owns which shard, by the map and by the shards' own slots.
     public let ownership: Ownership
+    /// The first window that is rolled up, ms; what is earlier is folded into it and never late.
+    public let start: Int64
     /// The search indexes of all masters.
     public let indexes: IndexSurvey
     /// What was not answered, one sentence each, without repetition.
@@ -37,9 +39,6 @@ public struct StatusReport: Sendable {
     public var mappedAt: Int64? {
         ownership.version.map { Int64(clamping: $0.microseconds / 1_000) }
     }
-
-    /// A tier later than this beyond its length and grace is worth a word.
-    private static let tolerableLagMilliseconds: Int64 = 60_000
 
     /// Looks at everything once, in as few round trips as there are dependences.
     @LoopActor public static func make(_ deployment: Deployment) async throws(ServiceError)
@@ -71,17 +70,22 @@ public struct StatusReport: Sendable {
             survey: survey, control: control, tiers: tiers, sources: sources,
             masters: MasterReport.all(deployment, survey),
             health: health(
-                deployment, control, ownership, tiers, indexes, isPartial: !missing.isEmpty),
-            ownership: ownership, indexes: indexes, missing: missing)
+                control, ownership, tiers, indexes, isPartial: !missing.isEmpty),
+            ownership: ownership, start: deployment.start, indexes: indexes, missing: missing)
     }
 
     @LoopActor private static func health(
-        _ deployment: Deployment, _ control: ControlReading, _ ownership: Ownership,
-        _ tiers: [TierReport], _ indexes: IndexSurvey, isPartial: Bool
+        _ control: ControlReading, _ ownership: Ownership, _ tiers: [TierReport],
+        _ indexes: IndexSurvey, isPartial: Bool
     ) -> Health {
         var reasons: [String] = []
         if control.leader == nil {
-            reasons.append("no leader: start a node with `coordinator run`")
+            let able = control.live.count
+            reasons.append(
+                able == 0
+                    ? "no leader: start a node with `coordinator run`"
+                    : "no leader: \(able == 1 ? "one node is" : "\(able) nodes are") there, "
+                        + "and one will take the lease")
         }
         if !ownership.orphaned.isEmpty {
             reasons.append("\(ownership.orphaned.count) shards without an owner")
@@ -101,13 +105,8 @@ public struct StatusReport: Sendable {
             reasons.append("\(tier) is paused: `coordinator resume \(tier)`")
         }
         if isPartial { reasons.append("some masters did not answer") }
-        let grace = deployment.settings.graceMilliseconds
-        for tier in tiers where tier.tier.index > 0 {
-            if let lag = tier.lagMilliseconds,
-                lag > tier.tier.lengthMilliseconds + grace + tolerableLagMilliseconds
-            {
-                reasons.append("\(tier.tier.name) is late")
-            }
+        for tier in tiers where tier.tier.index > 0 && tier.isLate {
+            reasons.append("\(tier.tier.name) is late")
         }
         reasons += indexes.concerns
         let isDown = control.leader == nil || isPartial
@@ -155,10 +154,18 @@ public struct TierReport: Sendable {
     /// where every shard holds every source.
     public let sealedTo: Int64?
     public let lagMilliseconds: Int64?
+    /// The end of the last window that some shard has sealed and merged, ms; for the base, the same
+    /// as of all.
+    public let aheadTo: Int64?
+    /// It is further behind than its length and grace explain.
+    public let isLate: Bool
     /// Windows that are kept; nil when not all shards answered.
     public let windows: Int64?
     /// Shards that are merging a window of it now.
     public let open: Int
+
+    /// A tier later than this beyond its length and grace is worth a word.
+    private static let tolerableLagMilliseconds: Int64 = 60_000
 
     /// All tiers, finest first; of a survey with windows.
     @LoopActor public static func all(
@@ -168,9 +175,15 @@ public struct TierReport: Sendable {
         return deployment.ladder.tiers.map { tier in
             let end = tier.index == 0 ? read : survey.doneTo(tier)
             let sealed = end.flatMap { $0 > 0 ? $0 : nil }
+            let lag = sealed.map { max(0, survey.now - $0) }
+            let window = tier.index == 0 ? 0 : tier.lengthMilliseconds
+            let tolerated =
+                window + deployment.settings.graceMilliseconds + tolerableLagMilliseconds
             return TierReport(
-                tier: tier, sealedTo: sealed,
-                lagMilliseconds: sealed.map { max(0, survey.now - $0) },
+                tier: tier, sealedTo: sealed, lagMilliseconds: lag,
+                aheadTo: tier.index == 0
+                    ? sealed : survey.started.compactMap { $0.done[tier.name] }.max(),
+                isLate: lag.map { $0 > tolerated } ?? false,
                 windows: survey.windowCounts.map { Int64($0[tier.index]) },
                 open: survey.started.count { $0.open?.tier == tier.index + 1 })
         }
