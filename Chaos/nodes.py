@@ -40,6 +40,8 @@ class Program:
             if not name.startswith(("COORDINATOR_", "REDIS", "LD_PRELOAD", "CHAOS_"))}
         self.environment["COORDINATOR_REDIS_URL"] = ",".join(
             "redis://%s:%d" % seed for seed in seeds)
+        # A node that comes back gets shards before the next fault, which is to hit them.
+        self.environment["COORDINATOR_JOIN_DELAY"] = "1s"
         run_text = self.run("help", "run").stdout
         self.has_http = "--http" in run_text
         # A program without it has one node that works and others that stand by.

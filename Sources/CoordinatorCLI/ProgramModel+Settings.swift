@@ -75,6 +75,10 @@ extension ProgramModel {
                 environment: ["COORDINATOR_HOLD_DOWN"],
                 help: "how long a node that was lost waits for shards"),
             Option(
+                "join-delay", .value(.span), valueName: "SPAN", default: "15s",
+                environment: ["COORDINATOR_JOIN_DELAY"],
+                help: "how long a node that joined has only shards that lost their owner"),
+            Option(
                 "drain-timeout", .value(.span), valueName: "SPAN", default: "20s",
                 environment: ["COORDINATOR_DRAIN_TIMEOUT"],
                 help: "how long a node that stops waits for others to take its shards"),

@@ -211,7 +211,7 @@ enum ProgramModel {
             "rebalance", summary: "give nodes that are held back their shards now",
             description:
                 "Shards are balanced by themselves; a node that was lost and came back waits for "
-                + "its --hold-down, which this ends.",
+                + "its --hold-down, one that joined for its --join-delay. This ends both.",
             group: "Operations", options: consent),
         Command(
             "pause", summary: "seal no windows of a tier",

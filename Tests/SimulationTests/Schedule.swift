@@ -42,6 +42,7 @@ struct Schedule {
         let lease: Int64 = [600, 1_000, 2_000, 3_000][random.below(4)]
         timing = try NodeTiming(
             lease: .milliseconds(lease), holdDown: .milliseconds(random.below(2) * 1_000),
+            joinDelay: .milliseconds(random.below(3) * 1_000),
             drainTimeout: .seconds(5))
         var chosen: [Trouble] = []
         for trouble in Trouble.allCases where random.chance(35) { chosen.append(trouble) }

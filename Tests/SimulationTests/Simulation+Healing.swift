@@ -26,10 +26,11 @@ extension Simulation {
 
     /// Until when everything has to be done, counted from the last thing that went wrong.
     ///
-    /// A call that was lost, the lease, the time to live of a lost node, its hold-down and the
-    /// claims follow one another; late messages of before come for another three seconds.
+    /// A call that was lost, the lease, the time to live of a lost node, its hold-down or delay and
+    /// the claims follow one another; late messages of before come for another three seconds.
     private var bound: Int64 {
-        let membership = schedule.timing.nodeTTL + schedule.timing.holdDown
+        let timing = schedule.timing
+        let membership = timing.nodeTTL + timing.holdDown + timing.joinDelay
         return 6_000_000 + schedule.lease * 4 + membership.wholeMilliseconds * 1_000
     }
 

@@ -90,6 +90,7 @@ import Terminal
                 heartbeat: arguments.span("heartbeat-interval"),
                 nodeTTL: arguments.span("node-ttl"),
                 holdDown: arguments.requiredSpan("hold-down"),
+                joinDelay: arguments.requiredSpan("join-delay"),
                 drainTimeout: arguments.requiredSpan("drain-timeout"))
         } catch {
             throw CommandError(.configuration, "\(error)")

@@ -19,6 +19,9 @@ public struct NodeTiming: Hashable, Sendable {
     /// A node that was lost and is back gets shards again only after this: one that comes and goes
     /// must not make them move each time.
     public let holdDown: Duration
+    /// A node that has just joined takes shards without an owner at once, and those of others only
+    /// after this: in a rolling restart an old node is about to stop and give its shards away.
+    public let joinDelay: Duration
     /// How long a node that was asked to stop waits for others to take its shards.
     public let drainTimeout: Duration
 
@@ -37,7 +40,7 @@ public struct NodeTiming: Hashable, Sendable {
     public init(
         lease: Duration = .seconds(3), renew: Duration? = nil, heartbeat: Duration? = nil,
         nodeTTL: Duration? = nil, holdDown: Duration = .seconds(2),
-        drainTimeout: Duration = .seconds(20)
+        joinDelay: Duration = .seconds(15), drainTimeout: Duration = .seconds(20)
     ) throws(NodeTimingError) {
         guard (Self.shortestLease...Self.longestLease).contains(lease) else {
             throw NodeTimingError(
@@ -57,14 +60,18 @@ public struct NodeTiming: Hashable, Sendable {
                 "--heartbeat-interval must be less than half of --node-ttl: a node would be given "
                     + "up for one late heartbeat")
         }
-        guard ttl <= Self.longestLease, holdDown >= .zero, drainTimeout >= .zero else {
-            throw NodeTimingError("--node-ttl must be at most 10m, and no span negative")
+        guard ttl <= Self.longestLease, holdDown >= .zero, joinDelay >= .zero,
+            joinDelay <= Self.longestLease, drainTimeout >= .zero
+        else {
+            throw NodeTimingError(
+                "--node-ttl and --join-delay must be at most 10m, and no span negative")
         }
         leaseDuration = lease
         renewInterval = renew
         heartbeatInterval = heartbeat
         self.nodeTTL = ttl
         self.holdDown = holdDown
+        self.joinDelay = joinDelay
         self.drainTimeout = drainTimeout
     }
 }

@@ -9,6 +9,8 @@ public struct Membership: Sendable {
         var report: NodeReport
         var lastSeen: MonotonicInstant
         var heldUntil: MonotonicInstant?
+        /// Until then it counts as just joined.
+        var newUntil: MonotonicInstant?
         var isLost = false
         /// It was alive at some look of this leader.
         var wasSeen = false
@@ -69,6 +71,7 @@ public struct Membership: Sendable {
     public mutating func endHoldDowns(orderedAt: Int64) {
         for (id, member) in members where member.report.joinedAt <= orderedAt {
             members[id]?.heldUntil = nil
+            members[id]?.newUntil = nil
         }
     }
 
@@ -79,15 +82,29 @@ public struct Membership: Sendable {
 
     /// The nodes that may be given shards now.
     ///
+    /// One that has just joined is new as long as an owner is there that was there long before: a
+    /// rolling restart starts a node and then ends an old one, so the shards it is to have are
+    /// about to be free. Among nodes that all began together nobody is waited for.
+    ///
     /// - Parameter drained: names that an operator took out.
-    public func eligible(drained: Set<String>, now: MonotonicInstant) -> [PlannerNode] {
+    /// - Parameter owners: who owns shards now.
+    public func eligible(
+        drained: Set<String>, owners: Set<NodeID>, now: MonotonicInstant
+    ) -> [PlannerNode] {
+        let eldest = owners.compactMap { members[$0]?.report.joinedAt }.min()
+        func isNew(_ member: Member) -> Bool {
+            guard let eldest, let until = member.newUntil, until > now else { return false }
+            return member.report.joinedAt - eldest >= timing.joinDelay.wholeMilliseconds
+        }
         let able = members.values.filter {
             !$0.isLost && !$0.report.isDraining && !drained.contains($0.report.id.name)
         }
         let settled = able.filter { $0.heldUntil.map { $0 <= now } ?? true }
         // A node that comes and goes is better than none.
         return (settled.isEmpty ? able : settled)
-            .map { PlannerNode(id: $0.report.id, weight: $0.report.weight) }
+            .map {
+                PlannerNode(id: $0.report.id, weight: $0.report.weight, isNew: isNew($0))
+            }
             .sorted { $0.id < $1.id }
     }
 
@@ -103,16 +120,17 @@ public struct Membership: Sendable {
         members.values.compactMap { $0.isLost ? nil : $0.report.mapVersion }.max()
     }
 
-    /// When the next node would be lost, or the next hold-down ends, if nothing is heard until
-    /// then.
+    /// When the next node would be lost, is new no more, or the next hold-down ends, if nothing is
+    /// heard until then.
     public func nextDeadline(after now: MonotonicInstant) -> MonotonicInstant? {
         members.values.reduce(into: nil as MonotonicInstant?) { earliest, member in
             if !member.isLost {
                 let deadline = member.lastSeen + timing.nodeTTL
                 earliest = earliest.map { min($0, deadline) } ?? deadline
             }
-            if let held = member.heldUntil, held > now {
-                earliest = earliest.map { min($0, held) } ?? held
+            for pause in [member.heldUntil, member.newUntil] {
+                guard let pause, pause > now else { continue }
+                earliest = earliest.map { min($0, pause) } ?? pause
             }
         }
     }
@@ -124,8 +142,9 @@ public struct Membership: Sendable {
             // What is older than a lost node's last word is as lost; an age below zero, or a wild
             // one, is a clock's jump.
             let age = Self.age(report, serverTime, atMost: timing.nodeTTL)
-            var member = Member(report: report, lastSeen: now - age)
             let sinceJoin = Duration.milliseconds(max(0, serverTime - report.joinedAt))
+            var member = Member(
+                report: report, lastSeen: now - age, newUntil: now + (timing.joinDelay - sinceJoin))
             if report.followsLoss, sinceJoin < timing.holdDown {
                 member.heldUntil = now + (timing.holdDown - sinceJoin)
             }

@@ -93,7 +93,8 @@ extension NodeCore {
 
     private func plan(_ leadership: Leadership, _ now: MonotonicInstant) -> ShardMapDraft {
         let owners = map?.owners ?? [NodeID?](repeating: nil, count: shardCount)
-        let eligible = leadership.membership.eligible(drained: orders.drained, now: now)
+        let eligible = leadership.membership.eligible(
+            drained: orders.drained, owners: Set(owners.compactMap { $0 }), now: now)
         // Without anybody to own them shards stay with whom they are.
         let planned =
             eligible.isEmpty ? owners : ShardPlanner.plan(owners: owners, nodes: eligible)

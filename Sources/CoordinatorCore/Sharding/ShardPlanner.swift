@@ -8,14 +8,17 @@ public struct PlannerNode: Hashable, Sendable {
     public let id: NodeID
     /// Its capacity relative to that of the others.
     public let weight: Int
+    /// It has just joined: it takes what has no owner, and nothing from nodes that stay.
+    public let isNew: Bool
 
     /// A node of a weight; one outside of `weights` becomes the nearest inside.
     ///
     /// The weight was another process's word before it came here: a wild one must not end the
     /// leader, as a precondition would.
-    public init(id: NodeID, weight: Int = 1) {
+    public init(id: NodeID, weight: Int = 1, isNew: Bool = false) {
         self.id = id
         self.weight = min(max(weight, Self.weights.lowerBound), Self.weights.upperBound)
+        self.isNew = isNew
     }
 }
 
@@ -35,6 +38,14 @@ public struct PlannerNode: Hashable, Sendable {
 ///   alone, and a join moves at most ⌈S/(N+1)⌉, all of them to the newcomer. At a loss, floors do
 ///   not fall, and if they stay there are extras for all who have one. At a join, floors do not
 ///   rise, and no old node is below its new floor.
+/// A node that is new takes part in a plan and makes nobody who stays give a shard away: what has
+/// no owner goes to new nodes first, up to their quota, and balance waits until none is new. So
+/// when old nodes are replaced one by one, each by a new one that is there before the old one goes,
+/// every shard moves once: a round gives the shards of the old node, and none that moved before, to
+/// a new one.
+///
+/// - Invariant: while a node is new, a shard moves only when its owner is none of the nodes.
+/// - Not guaranteed: balance while a node is new.
 /// - Invariant: the result depends on the values alone, not on the order of `nodes`; planning from
 ///   a result gives that result.
 /// - Not guaranteed: with unequal weights, that a loss or a join moves nothing between the nodes
@@ -58,21 +69,25 @@ public enum ShardPlanner {
         let nodes = nodes.sorted { $0.id < $1.id }
         let holders = holders(of: owners, among: nodes)
         var room = quotas(of: nodes, holders: holders)
+        let newest = nodes.indices.filter { nodes[$0].isNew }
+        let hasNew = !newest.isEmpty
         var plan = owners
         var left: [Int] = []
         for (shard, holder) in holders.enumerated() {
-            if holder != nobody, room[holder] > 0 {
+            if holder != nobody, room[holder] > 0 || hasNew {
                 room[holder] -= 1
             } else {
                 left.append(shard)
             }
         }
-        // Quotas add up to the number of shards, so the room is as large as what is left.
-        var receiver = 0
+        // Quotas add up to the number of shards, so the room is at least as large as what is left:
+        // larger when nodes keep more than their quota.
+        let receivers = newest + nodes.indices.filter { !nodes[$0].isNew }
+        var next = 0
         for shard in left {
-            while room[receiver] == 0 { receiver += 1 }
-            room[receiver] -= 1
-            plan[shard] = nodes[receiver].id
+            while room[receivers[next]] <= 0 { next += 1 }
+            room[receivers[next]] -= 1
+            plan[shard] = nodes[receivers[next]].id
         }
         return plan
     }
@@ -110,11 +125,13 @@ public enum ShardPlanner {
         for holder in holders where holder != nobody { surplus[holder] += 1 }
 
         // Among nodes that hold no more than their floor an extra saves nothing: there the share
-        // that is cut most comes first. The ids decide last, as the order of `nodes`.
+        // that is cut most comes first. The ids decide last, as the order of `nodes`. But a new
+        // node comes before the others: what these are given might have to move again.
         let extras = holders.count - quotas.reduce(0, +)
         let candidates = nodes.indices.filter { remainders[$0] > 0 }.sorted { left, right in
             let (first, second) = (max(0, surplus[left]), max(0, surplus[right]))
             if first != second { return first > second }
+            if nodes[left].isNew != nodes[right].isNew { return nodes[left].isNew }
             if remainders[left] != remainders[right] { return remainders[left] > remainders[right] }
             return left < right
         }

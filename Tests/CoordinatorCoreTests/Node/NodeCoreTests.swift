@@ -287,10 +287,41 @@ struct NodeCoreTests {
         }
         for (joinedAt, orderedAt, count) in [(90_000, 95_000, 2), (90_000, 80_000, 1)] {
             var membership = try member(Int64(joinedAt))
-            #expect(membership.eligible(drained: [], now: Bench.instant(1)).count == 1)
+            func able() -> Int {
+                membership.eligible(drained: [], owners: [], now: Bench.instant(1)).count
+            }
+            #expect(able() == 1)
             membership.endHoldDowns(orderedAt: Int64(orderedAt))
-            #expect(membership.eligible(drained: [], now: Bench.instant(1)).count == count)
+            #expect(able() == count)
         }
+    }
+
+    @Test(
+        "who joined is new for a while, beside owners who were there long before",
+        arguments: [
+            // joined, the owner joined, looked at; all in seconds of one clock.
+            (90, 10, 91, true), (90, 10, 104, true), (90, 10, 105, false), (90, 10, 300, false),
+            (90, 75, 91, true), (90, 76, 91, false), (90, 95, 91, false),
+        ] as [(Int64, Int64, Int64, Bool)])
+    func new(joined: Int64, owner: Int64, at: Int64, isNew: Bool) throws {
+        func report(_ node: String, _ second: Int64) throws -> NodeReport {
+            NodeReport(
+                id: try #require(NodeID(node)), heartbeatAt: at * 1_000, joinedAt: second * 1_000)
+        }
+        var membership = Membership(try NodeTiming(joinDelay: .seconds(15)))
+        membership.observe(
+            [try report(Bench.me, owner), try report(Bench.other, joined)],
+            serverTime: at * 1_000, now: Bench.instant(0))
+        func seen(after milliseconds: UInt64, owners: Set<NodeID>) -> [Bool] {
+            membership.eligible(drained: [], owners: owners, now: Bench.instant(milliseconds))
+                .filter { $0.id.text == Bench.other }.map(\.isNew)
+        }
+        let me = try #require(NodeID(Bench.me))
+        #expect(seen(after: 0, owners: [me]) == [isNew])
+        #expect(seen(after: 15_000, owners: [me]) == [false], "by the leader's own clock")
+        #expect(seen(after: 0, owners: []) == [false], "nobody is waited for")
+        membership.endHoldDowns(orderedAt: at * 1_000)
+        #expect(seen(after: 0, owners: [me]) == [false], "an order ends it")
     }
 
     @Test("a lease that names nobody is asked for again after a pause, not at once")

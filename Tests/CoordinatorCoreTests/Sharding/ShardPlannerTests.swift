@@ -3,8 +3,8 @@ import Testing
 
 @Suite("Shard planning")
 struct ShardPlannerTests {
-    /// One plan of named nodes: "a b*2" are two nodes, the second of weight 2; "aab-" are the
-    /// owners of four shards, the last of which has none.
+    /// One plan of named nodes: "a b*2 c!" are three nodes, the second of weight 2, the third new;
+    /// "aab-" are the owners of four shards, the last of which has none.
     struct Row: Sendable, CustomTestStringConvertible {
         let name: String
         let owners: String
@@ -39,11 +39,22 @@ struct ShardPlannerTests {
             Row("but first what is held", given: "bbcc", nodes: "a b*2 c*4", then: "bbcc"),
             Row("a whole share has no extra", given: "aa", nodes: "a*2 b c", then: "ab"),
             Row("rounding may leave no other way", given: "ab", nodes: "a b d*2", then: "ad"),
+            Row(
+                "who is new takes nothing from who stays", given: "aabb", nodes: "a b c!",
+                then: "aabb"),
+            Row("who is new gets what is free", given: "aabbcc", nodes: "a b d!", then: "aabbdd"),
+            Row("and the extra with it", given: "aaabbcc", nodes: "b c d!", then: "dddbbcc"),
+            Row("also before an older one", given: "abcc", nodes: "a b e!", then: "abee"),
+            Row("no more than its part", given: "aabbcccc", nodes: "a b e!", then: "aabbeeea"),
+            Row("balance waits with it", given: "aaab", nodes: "a b c!", then: "aaab"),
+            Row("when all are new, they share", given: "----", nodes: "a! b!", then: "aabb"),
         ])
     func table(row: Row) {
         let nodes = row.nodes.split(separator: " ").map { word in
-            let parts = word.split(separator: "*")
-            return PlannerNode(id: id(parts[0]), weight: parts.count > 1 ? Int(parts[1]) ?? 0 : 1)
+            let isNew = word.hasSuffix("!")
+            let parts = (isNew ? word.dropLast() : word).split(separator: "*")
+            return PlannerNode(
+                id: id(parts[0]), weight: parts.count > 1 ? Int(parts[1]) ?? 0 : 1, isNew: isNew)
         }
         let owners = row.owners.map { $0 == "-" ? nil : id(String($0)) }
         let plan = ShardPlanner.plan(owners: owners, nodes: nodes)
@@ -126,6 +137,39 @@ struct ShardPlannerTests {
                 try #require(history.moved(by: plan) == its, "\(lost) is lost: \(history)")
                 try #require(!plan.contains(lost), "\(lost) is empty: \(history)")
                 history.adopt(plan)
+            }
+        }
+    }
+
+    @Test(
+        "when nodes are replaced one by one, each shard moves once, and all ends balanced",
+        arguments: [1, 2, 3, 4, 5, 7, 13], [1, 2, 8, 64, 256])
+    func replaced(count: Int, shards: Int) throws {
+        // Whether those that came before are still new when the next one comes must not matter.
+        for staysNew in [0, 50, 100] {
+            for seed in seeds.prefix(4) {
+                var generator = SplitMix64(seed: seed)
+                var nodes = (0..<count).map { PlannerNode(id: id("old\($0)")) }
+                let nothing = [NodeID?](repeating: nil, count: shards)
+                var owners = ShardPlanner.plan(owners: nothing, nodes: nodes)
+                var moves = [Int](repeating: 0, count: shards)
+                for (number, old) in nodes.shuffled(using: &generator).enumerated() {
+                    nodes = nodes.map {
+                        let stays = generator.pick(1...100) <= staysNew
+                        return PlannerNode(id: $0.id, isNew: stays && $0.isNew)
+                    }
+                    nodes.append(PlannerNode(id: id("new\(number)"), isNew: true))
+                    try #require(ShardPlanner.plan(owners: owners, nodes: nodes) == owners)
+                    nodes.removeAll { $0.id == old.id }
+                    let plan = ShardPlanner.plan(owners: owners, nodes: nodes)
+                    for shard in plan.indices where plan[shard] != owners[shard] {
+                        moves[shard] += 1
+                    }
+                    owners = plan
+                }
+                try #require(moves.allSatisfy { $0 == 1 }, "seed \(seed): \(moves)")
+                let settled = nodes.map { PlannerNode(id: $0.id) }
+                try #require(ShardPlanner.plan(owners: owners, nodes: settled) == owners)
             }
         }
     }

@@ -19,8 +19,10 @@ struct Stage: Sendable {
     func start(_ words: [String], input: String? = nil) throws -> Child {
         try Child(
             [Package.program] + words,
-            // Several nodes run on one machine: those that are asked over HTTP say where.
-            environment: cluster.environment.merging(["COORDINATOR_HTTP": "off"]) { $1 },
+            // Several nodes run on one machine: those that are asked over HTTP say where. Nodes
+            // that join get shards at once; the test of a rolling restart says otherwise.
+            environment: cluster.environment.merging(
+                ["COORDINATOR_HTTP": "off", "COORDINATOR_JOIN_DELAY": "0s"]) { $1 },
             input: input)
     }
 
