@@ -28,6 +28,10 @@ import Glibc
     let descriptor: Int32
     let peer: HTTPAddress
     unowned let server: HTTPServer
+    private unowned let engine: HTTPEngine
+    /// Its first line is that of a probe: it is answered once and ended, so that whatever follows
+    /// waits like anybody else's.
+    let isProbe: Bool
     var phase = Phase.headers
     /// When what it waits for has to be there.
     var deadline: MonotonicInstant
@@ -45,12 +49,17 @@ import Glibc
     private(set) var stream: HTTPEventStream?
     private var began = loopNow()
 
-    init(_ descriptor: Int32, _ peer: HTTPAddress, _ server: HTTPServer, now: MonotonicInstant) {
+    init(
+        _ descriptor: Int32, _ peer: HTTPAddress, _ server: HTTPServer, _ engine: HTTPEngine,
+        isProbe: Bool, since: MonotonicInstant
+    ) {
         self.descriptor = descriptor
         self.peer = peer
         self.server = server
-        since = now
-        deadline = now + server.limits.requestDeadline
+        self.engine = engine
+        self.isProbe = isProbe
+        self.since = since
+        deadline = since + server.limits.requestDeadline
     }
 
     func enter(_ phase: Phase, for span: Duration) {
@@ -231,7 +240,8 @@ import Glibc
         _ handle: OpaquePointer
     ) -> Bool {
         defer { MHD_destroy_response(made) }
-        for field in fields + HTTPResponse.security {
+        let ends = isProbe && !fields.contains { $0.name == "Connection" }
+        for field in fields + HTTPResponse.security + (ends ? [("Connection", "close")] : []) {
             _ = MHD_add_response_header(made, field.name, field.value)
         }
         return MHD_queue_response(handle, UInt32(status), made) == coordinator_mhd_yes
@@ -278,7 +288,7 @@ import Glibc
         guard let handle, isSuspended else { return }
         isSuspended = false
         MHD_resume_connection(handle)
-        server.runSoon()
+        engine.runSoon()
     }
 }
 

@@ -10,24 +10,39 @@ public struct HTTPLimits: Sendable {
     public var idleTime: Duration = .seconds(75)
     /// A peer has to have taken its answer by then.
     public var answerDeadline: Duration = .seconds(30)
-    /// Connections at a time: each costs some 20 KiB. One more takes the place of the one that has
-    /// waited longest, so that a probe always gets in.
+    /// Connections that say nothing yet or whose request waits for its turn, at a time: each costs
+    /// a descriptor. One more takes the place of the one that has waited longest.
+    public var waiting = 512
+    /// Of one address.
+    public var waitingPerAddress = 448
+    /// Connections whose requests are read or answered, at a time: each costs some 20 KiB. One more
+    /// takes the place of the one that has waited longest.
     public var connections = 256
     /// Of one address.
     public var connectionsPerAddress = 128
+    /// Probes beside them.
+    public var probes = 32
     /// Connections taken in one turn; the others wait in the kernel.
     public var acceptsPerTurn = 32
+    /// Requests begun in one turn.
+    public var admissionsPerTurn = 16
     /// The kernel's queue of connections that wait to be taken.
-    public var backlog: Int32 = 256
+    public var backlog: Int32 = 512
     /// Event streams at a time.
     public var eventStreams = 32
     /// A stream whose peer leaves more than this unread is dropped.
     public var streamQueueBytes = 256 * 1_024
-    /// The part of the node's time that requests may take, however many come.
-    public var share = 0.04
-    /// So much may be taken at once before the share counts.
+    /// The part of the node's time that taking connections in may take, however many come.
+    public var doorShare = 0.015
+    /// So much may be taken at once before that part counts: some hundred connections.
+    public var doorBurst: Duration = .milliseconds(10)
+    /// The part that probes may take.
+    public var probeShare = 0.005
+    /// The part that all other requests may take.
+    public var share = 0.02
+    /// So much may be taken at once before these two parts count.
     public var burst: Duration = .milliseconds(60)
-    /// A server that has taken its share rests at most this long: probes wait for it.
+    /// What has taken its part rests at most this long.
     public var longestRest: Duration = .milliseconds(250)
 
     /// The bounds as they are meant.
@@ -44,7 +59,11 @@ public struct HTTPStatistics: Sendable {
     public var timedOut: UInt64 = 0
     /// Event streams dropped because their peer did not read.
     public var slowStreams: UInt64 = 0
-    /// Times the server rested because it had taken its share.
+    /// Times that taking connections in rested because it had used its part of the time.
+    public var doorRests: UInt64 = 0
+    /// The same of probes.
+    public var probeRests: UInt64 = 0
+    /// The same of all other requests.
     public var rests: UInt64 = 0
 
     /// Nothing yet.

@@ -45,8 +45,8 @@ extension HTTPServer {
 
     /// Takes some of the connections that wait.
     func acceptAll() {
-        let began = loopNow()
-        defer { spend(loopNow() - began) }
+        let (began, now) = (HTTPAllowance.time, loopNow())
+        defer { spendAtDoor(since: began) }
         for _ in 0..<limits.acceptsPerTurn {
             var storage = sockaddr_storage()
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -57,30 +57,88 @@ extension HTTPServer {
             }
             guard descriptor >= 0 else {
                 // Out of descriptors: those that wait longest have to go, or it stays so.
-                if errno == EMFILE || errno == ENFILE { evict(among: connections.values) }
+                if errno == EMFILE || errno == ENFILE { giveWay() }
                 return
             }
             statistics.accepted += 1
             _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+            receive(HTTPGuest(descriptor, storage, length, since: now))
+        }
+    }
+
+    private func giveWay() {
+        if lobby?.endLongest() ?? false {
+            statistics.evicted += 1
+        } else {
+            evict(among: connections.values)
+        }
+    }
+
+    /// One more has come; its request often is there already.
+    private func receive(_ guest: HTTPGuest) {
+        guard let lobby else { return guest.close() }
+        if lobby.makeRoom(for: guest.peer) { statistics.evicted += 1 }
+        switch guest.look() {
+        case .outside: guest.close()
+        case .silent: if !lobby.wait(guest) { guest.close() }
+        case .probe: queue(guest, asProbe: true)
+        case .question: queue(guest, asProbe: false)
+        }
+        sweepSoon()
+    }
+
+    /// A guest who was silent may have said something.
+    func guestSpoke(_ guest: HTTPGuest) {
+        let began = HTTPAllowance.time
+        defer { spendAtDoor(since: began) }
+        let place = guest.look()
+        if place == .silent { return }
+        lobby?.take(guest)
+        if place == .outside { return guest.close() }
+        queue(guest, asProbe: place == .probe)
+    }
+
+    private func queue(_ guest: HTTPGuest, asProbe: Bool) {
+        lobby?.hold(guest, asProbe: asProbe)
+        (asProbe ? probes : questions)?.runSoon()
+    }
+
+    /// Whether requests wait for an engine.
+    func hasMore(for engine: HTTPEngine) -> Bool {
+        lobby?.hasRequest(ofProbe: engine === probes) ?? false
+    }
+
+    /// Gives some of the requests that wait to the engine that is to answer them.
+    func admit(to engine: HTTPEngine) {
+        let isProbe = engine === probes
+        for _ in 0..<limits.admissionsPerTurn {
+            guard let guest = lobby?.takeRequest(ofProbe: isProbe) else { return }
             var yes: Int32 = 1
             setsockopt(
-                descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes,
+                guest.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes,
                 socklen_t(MemoryLayout<Int32>.size))
-            let peer = HTTPAddress(storage)
-            makeRoom(for: peer)
-            add(HTTPConnection(descriptor, peer, self, now: began), storage, length)
+            let connection = HTTPConnection(
+                guest.descriptor, HTTPAddress(guest.storage), self, engine, isProbe: isProbe,
+                since: guest.since)
+            makeRoom(for: connection)
+            connections[guest.descriptor] = connection
+            if !engine.add(guest.descriptor, guest.storage, guest.length) {
+                connections[guest.descriptor] = nil
+            }
         }
     }
 
     /// One more takes the place of the one that has waited longest: of the same address, when that
     /// has its part already.
-    private func makeRoom(for peer: HTTPAddress) {
-        let own = connections.values.filter { $0.peer.host == peer.host && !$0.isDoomed }
-        if own.count >= limits.connectionsPerAddress {
+    private func makeRoom(for new: HTTPConnection) {
+        let all = connections.values.filter { $0.isProbe == new.isProbe && !$0.isDoomed }
+        let own = all.filter { $0.peer.host == new.peer.host }
+        let limit = new.isProbe ? limits.probes : limits.connections
+        if !new.isProbe, own.count >= limits.connectionsPerAddress {
             evict(among: own)
-        } else if connections.count >= limits.connections {
-            evict(among: connections.values.filter { !$0.isDoomed })
+        } else if all.count >= limit {
+            evict(among: all)
         }
     }
 
@@ -100,12 +158,14 @@ extension HTTPServer {
             statistics.timedOut += 1
             connection.doom()
         }
-        if connections.isEmpty { sweeper?.stop() }
+        let early = now - limits.requestDeadline
+        statistics.timedOut += UInt64(lobby?.end(before: early) ?? 0)
+        if connectionCount == 0 { sweeper?.stop() }
     }
 
     /// Sweeps as long as there is something to sweep.
     func sweepSoon() {
-        if connections.count == 1 {
+        if connectionCount == 1 {
             sweeper?.start(after: Self.sweepInterval, repeating: Self.sweepInterval)
         }
     }

@@ -1,4 +1,3 @@
-internal import CMicrohttpd
 import CoordinatorCore
 public import EventLoop
 import Glibc
@@ -6,11 +5,16 @@ import Glibc
 /// An HTTP server on the loop: libmicrohttpd reads, parses and writes; who is let in, for how long
 /// and for how much of the node's time is decided here.
 ///
+/// Whoever comes waits in the lobby until a request is there. Probes and everything else are then
+/// served apart, each within its own part of the node's time: a flood of connections that say
+/// nothing costs the door alone, a flood of requests does not make probes wait.
+///
 /// - Not guaranteed: fairness between peers beyond a bound for each address.
+/// - Not guaranteed: prompt probes when more connect than the door can take, or when the flood is
+///   itself one of probes.
 /// - Not guaranteed: that what libmicrohttpd itself refuses (a malformed request line, headers that
 ///   do not fit) is answered as problem details: it has words of its own.
 /// - Thread: loop only. ``close()`` must be called before the last reference goes.
-/// - Source: libmicrohttpd, "External epoll".
 @LoopActor public final class HTTPServer {
     /// Answers a request, at once or later.
     public typealias Handler = @LoopActor (HTTPRequest, HTTPReply) -> Void
@@ -27,16 +31,15 @@ import Glibc
     let handler: Handler
     private let names: [String]
     let listener: Int32
-    private let daemon: OpaquePointer
     private var listenerPoll: SocketPoll?
-    private var daemonPoll: SocketPoll?
-    private var timer: LoopTimer?
+    private var doorTimer: LoopTimer?
+    private var door: HTTPAllowance
     var sweeper: LoopTimer?
+    /// What libmicrohttpd has, by descriptor.
     var connections: [Int32: HTTPConnection] = [:]
-    var allowance: Duration
-    var allowanceAt = loopNow()
-    private var isResting = false
-    private var isRunning = false
+    private(set) var lobby: HTTPLobby?
+    private(set) var probes: HTTPEngine?
+    private(set) var questions: HTTPEngine?
     private var isClosed = false
 
     /// Listens; nothing is answered before the loop turns.
@@ -51,64 +54,36 @@ import Glibc
         self.limits = limits
         self.handler = handler
         self.names = names.map { $0.lowercased() }
-        allowance = limits.burst
+        door = HTTPAllowance(share: limits.doorShare, burst: limits.doorBurst, now: loopNow())
         (listener, self.address) = try Self.listen(address, backlog: limits.backlog)
-        // Room for the headers' bound, and for the fields of the answer in the same pool.
-        let memory = limits.headerBytes * 2
-        let owner = OwnerBox()
-        self.owner = owner
-        // Closures made on the loop, so that what they are given is the loop's, too.
-        let daemon = coordinator_mhd_start(
-            { _, handle, _, method, _, body, count, _ in
-                LoopActor.assume { handleRequest(handle, method, body, count) }
-            }, { _, handle, _, _ in LoopActor.assume { requestEnded(handle) } },
-            { owner, handle, context, change in
-                LoopActor.assume { connectionChanged(owner, handle, context, change) }
-            },
-            { _, line, handle in
-                LoopActor.assume { requestLineCame(line, handle) }
-                return nil
-            }, Unmanaged.passRetained(owner).toOpaque(), memory,
-            UInt32(limits.connections + 64))
-        guard let daemon else {
-            Glibc.close(listener)
-            throw .refused(
-                address: "\(address)", function: "MHD_start_daemon",
-                reason: String(cString: strerror(errno)))
+        lobby = HTTPLobby(limit: limits.waiting, limitOfPeer: limits.waitingPerAddress) {
+            [weak self] in self?.guestSpoke($0)
         }
-        self.daemon = daemon
-        owner.server = self
-        try watch()
-    }
-
-    /// What C callbacks find their server by; freed when the daemon has stopped.
-    private let owner: OwnerBox
-
-    deinit { if !isClosed { preconditionFailure("an HTTPServer was dropped without close()") } }
-
-    private func watch() throws(HTTPServerError) {
-        do throws(LoopError) {
-            timer = LoopTimer { [weak self] in self?.timerFired() }
-            sweeper = LoopTimer { [weak self] in self?.sweep() }
-            listenerPoll = try SocketPoll(listener) { [weak self] _ in self?.acceptAll() }
-            daemonPoll = try SocketPoll(coordinator_mhd_epoll(daemon)) { [weak self] _ in
-                self?.run()
-            }
-        } catch {
+        do throws(LoopError) { try open() } catch {
             close()
             throw .refused(
                 address: "\(address)", function: error.function, reason: error.reason)
         }
-        listen(true)
     }
 
-    private func listen(_ wanted: Bool) {
-        listenerPoll?.watch(wanted ? .readable : [])
-        daemonPoll?.watch(wanted ? .readable : [])
+    deinit { if !isClosed { preconditionFailure("an HTTPServer was dropped without close()") } }
+
+    private func open() throws(LoopError) {
+        let now = loopNow()
+        probes = try HTTPEngine(
+            self, HTTPAllowance(share: limits.probeShare, burst: limits.burst, now: now),
+            connections: limits.probes)
+        questions = try HTTPEngine(
+            self, HTTPAllowance(share: limits.share, burst: limits.burst, now: now),
+            connections: limits.connections)
+        doorTimer = LoopTimer { [weak self] in self?.listenerPoll?.watch(.readable) }
+        sweeper = LoopTimer { [weak self] in self?.sweep() }
+        listenerPoll = try SocketPoll(listener) { [weak self] _ in self?.acceptAll() }
+        listenerPoll?.watch(.readable)
     }
 
-    /// Connections that stand.
-    public var connectionCount: Int { connections.count }
+    /// Connections that stand, also those that have said nothing yet.
+    public var connectionCount: Int { connections.count + (lobby?.count ?? 0) }
     /// Event streams that are open.
     public var streamCount: Int { connections.values.count { $0.phase == .stream } }
 
@@ -116,74 +91,35 @@ import Glibc
     public func close() {
         guard !isClosed else { return }
         isClosed = true
-        timer?.close()
+        doorTimer?.close()
         sweeper?.close()
         listenerPoll?.close()
-        daemonPoll?.close()
         Glibc.close(listener)
-        // It must not be stopped while a connection is suspended.
+        lobby?.close()
+        // An engine must not be stopped while a connection is suspended.
         for connection in connections.values { connection.doom() }
-        _ = MHD_run(daemon)
-        MHD_stop_daemon(daemon)
+        probes?.close()
+        questions?.close()
         connections = [:]
-        Unmanaged.passUnretained(owner).release()
     }
 
-    // MARK: Turning
-
-    /// Runs in this turn or the next one.
-    func runSoon() {
-        guard !isRunning, !isResting, !isClosed else { return }
-        timer?.start(after: .zero)
-    }
-
-    private func timerFired() {
-        if isResting {
-            isResting = false
-            listen(true)
-        }
-        run()
-    }
-
-    private func run() {
-        guard !isRunning, !isResting, !isClosed else { return }
-        isRunning = true
-        let began = loopNow()
-        _ = MHD_run(daemon)
-        isRunning = false
-        spend(loopNow() - began)
-        guard !isClosed, !isResting else { return }
-        var milliseconds: UInt64 = 0
-        if MHD_get_timeout(daemon, &milliseconds) == coordinator_mhd_yes {
-            timer?.start(after: .milliseconds(Int64(clamping: milliseconds)))
+    func noteRest(of engine: HTTPEngine) {
+        if engine === probes {
+            statistics.probeRests += 1
+        } else {
+            statistics.rests += 1
         }
     }
 
-    /// Charges time to the share; past it the server rests, so that counting does not wait for
-    /// whoever asks most.
-    func spend(_ time: Duration) {
-        let now = loopNow()
-        allowance = min(limits.burst, allowance + (now - allowanceAt) * limits.share) - time
-        allowanceAt = now
-        guard allowance < .zero, !isResting, !isClosed else { return }
-        isResting = true
-        statistics.rests += 1
-        listen(false)
-        timer?.start(after: min(limits.longestRest, .zero - allowance / limits.share))
-    }
+    // MARK: Who is let in
 
-    /// Gives an accepted socket to libmicrohttpd.
-    func add(_ connection: HTTPConnection, _ storage: sockaddr_storage, _ length: socklen_t) {
-        connections[connection.descriptor] = connection
-        var storage = storage
-        let added = withUnsafePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                MHD_add_connection(daemon, connection.descriptor, $0, length)
-            }
-        }
-        if added != coordinator_mhd_yes { connections[connection.descriptor] = nil }
-        sweepSoon()
-        runSoon()
+    /// Charges time to the door: past its part, those who come wait in the kernel.
+    func spendAtDoor(since began: Duration) {
+        let spent = HTTPAllowance.time - began
+        guard let rest = door.spend(spent, now: loopNow()), !isClosed else { return }
+        statistics.doorRests += 1
+        listenerPoll?.watch([])
+        doorTimer?.start(after: min(limits.longestRest, rest))
     }
 
     // MARK: Hosts
@@ -211,58 +147,5 @@ enum HTTPHost {
         }
         if let colon = host.firstIndex(of: ":") { host = host[..<colon] }
         return host.hasSuffix(".") ? String(host.dropLast()) : String(host)
-    }
-}
-
-/// The C callbacks' way to the server.
-@LoopActor private final class OwnerBox {
-    weak var server: HTTPServer?
-
-    nonisolated init() {}
-}
-
-/// The connection that libmicrohttpd speaks of.
-@LoopActor private func connection(_ handle: OpaquePointer?) -> HTTPConnection? {
-    guard let handle, let context = coordinator_mhd_context(handle) else { return nil }
-    return Unmanaged<HTTPConnection>.fromOpaque(context).takeUnretainedValue()
-}
-
-@LoopActor private func handleRequest(
-    _ handle: OpaquePointer?, _ method: UnsafePointer<CChar>?, _ body: UnsafePointer<CChar>?,
-    _ count: UnsafeMutablePointer<Int>?
-) -> MHD_Result {
-    guard let found = connection(handle), let method, let count else { return coordinator_mhd_no }
-    let bytes = UnsafeRawBufferPointer(start: body, count: body == nil ? 0 : count.pointee)
-    let isFine = found.handle(method: String(cString: method), body: bytes)
-    count.pointee = 0
-    return isFine ? coordinator_mhd_yes : coordinator_mhd_no
-}
-
-@LoopActor private func requestLineCame(_ line: UnsafePointer<CChar>?, _ handle: OpaquePointer?) {
-    guard let found = connection(handle), let line else { return }
-    found.begin(String(cString: line))
-}
-
-@LoopActor private func requestEnded(_ handle: OpaquePointer?) {
-    connection(handle)?.requestEnded()
-}
-
-@LoopActor private func connectionChanged(
-    _ owner: UnsafeMutableRawPointer?, _ handle: OpaquePointer?,
-    _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
-    _ change: MHD_ConnectionNotificationCode
-) {
-    guard let owner, let handle, let context else { return }
-    let server = Unmanaged<OwnerBox>.fromOpaque(owner).takeUnretainedValue().server
-    if change == coordinator_mhd_started {
-        guard let found = server?.connections[coordinator_mhd_descriptor(handle)] else { return }
-        found.handle = handle
-        context.pointee = Unmanaged.passUnretained(found).toOpaque()
-    } else if let pointer = context.pointee {
-        let found = Unmanaged<HTTPConnection>.fromOpaque(pointer).takeUnretainedValue()
-        context.pointee = nil
-        found.handle = nil
-        found.stream?.connection = nil
-        server?.connections[found.descriptor] = nil
     }
 }

@@ -163,22 +163,85 @@ struct HTTPServerTests {
     @Test("a full house lets a probe in, in place of whoever waits longest")
     func fullHouse() async throws {
         let served = try await Self.serve {
-            $0.connections = 24
-            $0.connectionsPerAddress = 16
+            $0.waiting = 24
+            $0.waitingPerAddress = 16
+            $0.connections = 12
+            $0.connectionsPerAddress = 8
+            $0.probes = 4
         }
         let port = await served.port
         var held: [Wire] = []
         for round in 0..<100 {
             if let wire = Wire(port) {
-                if round % 2 == 0 { wire.send("GET / HT") }
+                if round % 2 == 0 { wire.send(round % 4 == 0 ? "GET / HT" : "GET /livez HT") }
                 held.append(wire)
             }
             if round % 10 == 9 { #expect(Self.isAlive(port), "round \(round)") }
         }
         let counts = await served.counts
-        #expect(counts.connections <= 24 && held.count == 100)
-        #expect(await served.statistics.evicted >= 80)
+        #expect(counts.connections <= 40 && held.count == 100)
+        try await Self.eventually("one address has its part, and no more") {
+            served.counts.connections <= 28 && served.statistics.evicted >= 72
+        }
+        let last = try #require(Wire(port))
+        await served.close()
+        #expect(last.readToEnd() == "", "a server that closes ends also those who wait")
         held = []
+    }
+
+    @Test(
+        "probes do not wait for others, and what only looks like one does",
+        arguments: [
+            ("GET /livez HTTP/1.1", true), ("HEAD /readyz HTTP/1.1", true),
+            ("GET /leader?x HTTP/1.0", true), ("GET /livezz HTTP/1.1", false),
+            ("GET /livez/ HTTP/1.1", false), ("POST /livez HTTP/1.1", false),
+            ("GET /status HTTP/1.1", false),
+        ])
+    func probesApart(line: String, isProbe: Bool) async throws {
+        let served = try await Self.serve {
+            $0.share = 0.000_001
+            $0.burst = .milliseconds(1)
+            $0.probeShare = 0.9
+            $0.longestRest = .seconds(600)
+        }
+        let port = await served.port
+        // Everything but probes rests for as long as the test lasts.
+        while await served.statistics.rests == 0 {
+            let wire = try #require(Wire(port))
+            wire.send("GET /body HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            try await loopSleep(.milliseconds(1))
+        }
+        let wire = try #require(Wire(port, patience: isProbe ? 10 : 1))
+        // What follows a probe is no probe.
+        wire.send("\(line)\r\nHost: localhost\r\n\r\nGET /body HTTP/1.1\r\nHost: a\r\n\r\n")
+        let answer = wire.readToEnd()
+        #expect((answer?.hasPrefix("HTTP/1.1 200") ?? false) == isProbe, "\(answer ?? "none")")
+        #expect((answer ?? "").components("HTTP/1.1 ") == (isProbe ? 1 : 0))
+        await served.close()
+    }
+
+    @Test("a thousand connections that say nothing take no place from those that ask")
+    func silentCrowd() async throws {
+        let served = try await Self.serve {
+            $0.doorShare = 0.9
+            $0.waiting = 64
+            $0.waitingPerAddress = 48
+            $0.connections = 4
+        }
+        let port = await served.port
+        let asking = try #require(Wire(port))
+        asking.send("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        try await Self.eventually("a stream is open") { served.counts.streams == 1 }
+        var crowd: [Wire] = []
+        for round in 0..<1_000 {
+            if let wire = Wire(port) { crowd.append(wire) }
+            // The oldest ones have been ended; the test's descriptors are bounded, too.
+            if crowd.count > 100 { crowd.removeFirst() }
+            if round % 100 == 99 { #expect(Self.isAlive(port), "round \(round)") }
+        }
+        let counts = await served.counts
+        #expect(counts.streams == 1 && counts.connections <= 65)
+        #expect(await served.statistics.evicted > 900)
         await served.close()
     }
 
@@ -186,11 +249,19 @@ struct HTTPServerTests {
     func share() async throws {
         let served = try await Self.serve {
             $0.share = 0.01
+            $0.probeShare = 0.01
             $0.burst = .milliseconds(1)
             $0.longestRest = .milliseconds(50)
         }
         let port = await served.port
         for _ in 0..<40 { #expect(Self.isAlive(port)) }
+        #expect(await served.statistics.probeRests > 0)
+        #expect(await served.statistics.rests == 0)
+        for _ in 0..<40 {
+            let wire = try #require(Wire(port))
+            wire.send("GET /body HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            #expect(wire.readToEnd()?.hasPrefix("HTTP/1.1 200") ?? false)
+        }
         #expect(await served.statistics.rests > 0)
         await served.close()
     }

@@ -93,9 +93,13 @@ import Metrics
         dropped.add("deadline", by: total { $0.timedOut })
         dropped.add("slow_stream", by: total { $0.slowStreams })
         text.counters(dropped)
-        text.counter(
+        var rests = CounterFamily(
             "coordinator_http_rests_total",
-            "Times HTTP had taken its share of the node's time and had to wait.",
-            Double(total { $0.rests }))
+            "Times a part of HTTP had taken its share of the node's time and had to wait.",
+            labels: ["part"])
+        rests.add("door", by: total { $0.doorRests })
+        rests.add("probes", by: total { $0.probeRests })
+        rests.add("requests", by: total { $0.rests })
+        text.counters(rests)
     }
 }

@@ -20,7 +20,7 @@ import Metrics
     var fenced = CounterFamily(
         "coordinator_fenced_writes_total",
         "Writes that were refused because another owner or leader has a newer token.",
-        labels: ["operation"], known: [["claim"], ["publish"], ["work"]])
+        labels: ["operation"], known: [["claim"], ["publish"], ["rotate"], ["enrich"]])
     var claims = CounterFamily(
         "coordinator_shard_claims_total", "Claims of shards, by result.",
         labels: ["result"], known: [["held"], ["refused"], ["failed"]])

@@ -157,7 +157,6 @@ public import RedisClient
             log: log, metrics: metrics,
             reports: Workplace.Reports(
                 fenced: { [weak self] shard, shown, by in
-                    self?.metrics.fenced.add("work")
                     self?.tell(.shardFenced(shard, shown: shown, by: by))
                 }, emptied: { [weak self] shard in self?.restore(shard) }))
         self.workplace = workplace

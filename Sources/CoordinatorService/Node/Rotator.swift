@@ -167,6 +167,7 @@ import RedisClient
                     note(step.progress, shard)
                     if step.faults > 0 { log.change("fault", "shard \(shard)", step.fault) }
                 case .fenced(let other):
+                    metrics.fenced.add("rotate")
                     onFenced(clients[shard].shard, place.token, other)
                     return
                 }

@@ -1,5 +1,6 @@
 import CoordinatorCore
 import EventLoop
+import Metrics
 import RedisClient
 
 /// The work on the shards that this node owns: they are rotated, and the sources whose slots they
@@ -68,7 +69,10 @@ import RedisClient
         enricher = enrichment.map {
             Enricher(
                 deployment, $0, clients: clients, nonce: nonce, log: log,
-                onFenced: reports.fenced)
+                onFenced: { shard, shown, by in
+                    metrics.fenced.add("enrich")
+                    reports.fenced(shard, shown, by)
+                })
         }
     }
 

@@ -1,0 +1,37 @@
+import CoordinatorCore
+import EventLoop
+import Glibc
+
+/// A part of the node's time: what is taken beyond it has to be waited for.
+struct HTTPAllowance {
+    /// How long this thread has run so far. Not the time of day: what a busy machine takes away is
+    /// not the peers' doing, and must not make probes wait.
+    static var time: Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
+    /// The part, of one.
+    let share: Double
+    /// So much may be taken at once before the part counts.
+    let burst: Duration
+    private var left: Duration
+    private var at: MonotonicInstant
+
+    init(share: Double, burst: Duration, now: MonotonicInstant) {
+        self.share = share
+        self.burst = burst
+        left = burst
+        at = now
+    }
+
+    /// Takes time that was spent.
+    ///
+    /// - Returns: how long to rest until the part is kept again; nil when it is.
+    mutating func spend(_ time: Duration, now: MonotonicInstant) -> Duration? {
+        left = min(burst, left + (now - at) * share) - time
+        at = now
+        return left < .zero ? .zero - left / share : nil
+    }
+}
