@@ -45,8 +45,32 @@ import Terminal
         }
     }
 
+    /// Takes a source off the list; what it brought stays.
+    func forget(_ source: String) async throws(BenchError) {
+        try await perform { () async throws(ServiceError) in
+            _ = try await registry.forget(source)
+            do throws(RedisError) {
+                _ = try await deployment.cluster.call(
+                    "UNLINK", .init(source), slot: HashSlot(key: source))
+            } catch {
+                throw .redis(error)
+            }
+        }
+    }
+
+    /// Up to where every shard holds a source; zero before anything was read.
+    func watermark(of source: String) async throws(BenchError) -> StreamID {
+        var mark = StreamID.zero
+        try await perform { () async throws(ServiceError) in
+            mark = try await deployment.survey().watermark(of: source) ?? .zero
+        }
+        return mark
+    }
+
     /// A node as `coordinator run` runs it, started.
-    func startNode(_ bench: BenchCluster, name: String = "bench") -> NodeRunner {
+    func startNode(
+        _ bench: BenchCluster, name: String = "bench", enrichment: EnrichmentSettings? = nil
+    ) -> NodeRunner {
         let log = NodeLog(node: name, lowest: .warning) {
             CoordinatorBench.write($0, to: .standardError())
         }
@@ -54,9 +78,9 @@ import Terminal
         do { timing = try NodeTiming() } catch {
             preconditionFailure("the default spans of a node: \(error)")
         }
-        let runner = NodeRunner(
-            Node.Clients(bench.cluster.configuration),
-            Node.Options(name: name, host: "bench", timing: timing), log: log)
+        var options = Node.Options(name: name, host: "bench", timing: timing)
+        options.enrichment = enrichment
+        let runner = NodeRunner(Node.Clients(bench.cluster.configuration), options, log: log)
         runner.start()
         return runner
     }

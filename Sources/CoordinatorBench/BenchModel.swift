@@ -19,6 +19,19 @@ enum BenchModel {
                         default: "50000", help: "how many events the raw commands get")
                 ]),
             Command(
+                "enrich",
+                summary: "what asking an article API costs ingest, in turn with and without",
+                description: "The API is to run already; Tests/ArticleAPI/api.py is one.",
+                options: redis + traffic + [
+                    Option(
+                        "pairs", .value(.count(2...1_000)), valueName: "N", default: "10",
+                        help: "how many runs with and as many without"),
+                    Option(
+                        "enrich-url", .value(.text), valueName: "URL",
+                        default: "http://127.0.0.1:8099/items/urn:newstool:article:{article_id}",
+                        help: "the article's URL, as `coordinator run` takes it"),
+                ]),
+            Command(
                 "rotate", summary: "records a second of rotation, against bare commands",
                 options: redis + traffic),
             Command(

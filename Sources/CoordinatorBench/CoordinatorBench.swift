@@ -39,6 +39,7 @@ import Terminal
                 case "flood":
                     var bench = FloodBench(arguments)
                     try await bench.run()
+                case "enrich": try await EnrichBench(arguments).run()
                 case "rotate": try await RotateBench(arguments).run()
                 case "plan": PlanBench(arguments).run()
                 case "search": try await SearchBench(arguments).run()

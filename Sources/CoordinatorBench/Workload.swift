@@ -52,10 +52,12 @@ import TrafficGenerator
         return pages
     }
 
-    /// Writes all events into the source's stream, ids after their arrival.
-    func load(into bench: BenchCluster) async throws(BenchError) {
+    /// Writes all events into a source's stream, ids after their arrival.
+    func load(
+        into bench: BenchCluster, source: String = Workload.source
+    ) async throws(BenchError) {
         count = generator.reduce(into: 0) { count, _ in count += 1 }
-        try await load(generator, Self.source, at: nil, into: bench)
+        try await load(generator, source, at: nil, into: bench)
     }
 
     private func load(

@@ -186,6 +186,36 @@ import Terminal
         return text
     }
 
+    /// What a heading tells people, for each row of csv: such rows are read without it.
+    struct CoverageColumns {
+        let columns: [TableColumn]
+        private let cells: [TableCell]
+
+        /// - Parameter hasDevices: whether the rows have estimates.
+        init(_ interval: Interval, isFinal: Bool, hasDevices: Bool) {
+            let error =
+                hasDevices ? [("device_error", TableCell("", raw: "\(Figures.deviceError)"))] : []
+            let all =
+                [
+                    ("from", TableCell.instant(interval.from)),
+                    ("to", .instant(interval.to)), ("final", TableCell("\(isFinal)")),
+                ] + error
+            columns = all.map { TableColumn("", field: $0.0, audience: .programs) }
+            cells = all.map(\.1)
+        }
+
+        /// The columns of rows that have pageviews, which may be too many by some.
+        var withErrors: [TableColumn] {
+            [TableColumn("", field: "pageviews_error", audience: .programs)] + columns
+        }
+
+        /// The cells of one row.
+        func of(pageviewsError error: Int64) -> [TableCell] { [.number(error)] + cells }
+
+        /// The cells of one row whose figures are no pageviews, or have no bounds.
+        var plain: [TableCell] { cells }
+    }
+
     /// At spaces, so that no line is wider than the terminal.
     nonisolated static func folded(_ text: String, to width: Int) -> [String] {
         var lines: [String] = []

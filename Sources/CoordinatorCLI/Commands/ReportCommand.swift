@@ -26,7 +26,10 @@ import Terminal
             Document(
                 value,
                 lines: records.count == 1 ? nil : answer.value.rows.map { line($0, names) },
-                table: table(answer.value, names)))
+                table: table(
+                    answer.value, names,
+                    Questions.CoverageColumns(
+                        answer.interval, isFinal: answer.isFinal, hasDevices: false))))
         for row in answer.value.rows where row.isUnknown {
             context.note(
                 "nothing was counted for "
@@ -45,32 +48,37 @@ import Terminal
         row.name.isEmpty ? names[row.key] ?? row.id.hex : row.name
     }
 
-    private static func table(_ set: SetReport, _ names: [RecordKey: String]) -> Table {
+    private static func table(
+        _ set: SetReport, _ names: [RecordKey: String], _ coverage: Questions.CoverageColumns
+    ) -> Table {
         let isPlayed = set.rows.contains { $0.figures.dimension.isPlayed }
-        var table = Table([
+        let columns = [
             TableColumn(isPlayed ? "PLAYS" : "PAGEVIEWS", .trailing),
             TableColumn("DEVICES", .trailing), TableColumn("ERROR", .trailing),
             TableColumn("WEBSITE", maximumWidth: 20, isElastic: true),
             TableColumn("NAME", minimumWidth: 20, isElastic: true, isName: true),
             TableColumn("ID", isWideOnly: true),
-        ])
+        ]
+        var table = Table(columns + coverage.withErrors)
         let error = TableCell(
             "± " + NumberText.percent(Figures.deviceError), raw: "\(Figures.deviceError)")
         for row in set.rows {
             let figures = row.figures
-            table.append([
+            let cells: [TableCell] = [
                 Questions.cell(figures.pageviews, error: figures.pageviewsError),
                 .number(figures.shownDevices), error,
                 TableCell(figures.website), TableCell(name(figures, names)),
                 TableCell(figures.id.hex),
-            ])
+            ]
+            table.append(cells + coverage.of(pageviewsError: figures.pageviewsError))
         }
         if set.rows.count > 1 {
-            table.append([
+            let cells: [TableCell] = [
                 Questions.cell(set.pageviews, error: set.pageviewsError, tone: .strong),
                 .number(set.devices, tone: .strong), error,
                 "", TableCell("all \(set.rows.count) together", tone: .strong), "",
-            ])
+            ]
+            table.append(cells + coverage.of(pageviewsError: set.pageviewsError))
         }
         return table
     }

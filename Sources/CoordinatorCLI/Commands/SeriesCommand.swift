@@ -47,17 +47,21 @@ import Terminal
         _ answer: Answer<[Series.Point]>, _ record: RecordReference, _ metric: Metric,
         deviceColumn: String
     ) -> Document {
-        var table = Table([
+        let coverage = Questions.CoverageColumns(
+            answer.interval, isFinal: answer.isFinal, hasDevices: metric == .uniqueDevices)
+        let columns = [
             TableColumn("WINDOW", isName: true), TableColumn(deviceColumn.uppercased(), .trailing),
-            TableColumn(""),
-        ])
+            TableColumn("", audience: .people),
+        ]
+        var table = Table(columns + coverage.columns)
         let most = answer.value.map(\.value).max() ?? 0
         var values: [JSONValue] = []
         for point in answer.value {
-            table.append([
+            let cells: [TableCell] = [
                 .instant(point.window), .number(point.value),
-                TableCell(bar(point.value, of: most), raw: "", tone: .faint),
-            ])
+                TableCell(bar(point.value, of: most), tone: .faint),
+            ]
+            table.append(cells + coverage.plain)
             values.append(
                 .object([
                     .init("window", .integer(point.window)),

@@ -91,17 +91,22 @@ import Terminal
         _ answer: Answer<SeriesGroup.Lines>, _ dimension: Dimension, _ metric: Metric
     ) -> Document {
         let isViews = metric == .pageviews
-        var table = Table([
-            TableColumn(isViews ? "SUM" : "HIGHEST", .trailing), TableColumn("CURVE"),
+        let coverage = Questions.CoverageColumns(
+            answer.interval, isFinal: answer.isFinal, hasDevices: !isViews)
+        let columns = [
+            TableColumn(isViews ? "SUM" : "HIGHEST", .trailing),
+            TableColumn("CURVE", audience: .people),
             TableColumn("NAME", minimumWidth: 20, isElastic: true, isName: true),
             TableColumn("ID", isWideOnly: true),
-        ])
+        ]
+        var table = Table(columns + coverage.columns)
         var values: [JSONValue] = []
         for line in answer.value.lines {
-            table.append([
-                .number(line.figure), TableCell(curve(line.points, answer.interval), raw: ""),
+            let cells: [TableCell] = [
+                .number(line.figure), TableCell(curve(line.points, answer.interval)),
                 TableCell(line.record.name), TableCell(line.record.id.hex),
-            ])
+            ]
+            table.append(cells + coverage.plain)
             values.append(
                 .object([
                     .init("id", .string(line.record.id.hex)),

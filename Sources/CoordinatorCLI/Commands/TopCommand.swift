@@ -34,7 +34,9 @@ import Terminal
                 .init("partial", .bool(!answer.missing.isEmpty)),
                 .init("deviceError", .number(Figures.deviceError)),
             ] + (list.comparison.map(member) ?? [])
-        context.show(document(list, dimension, members))
+        let coverage = Questions.CoverageColumns(
+            answer.interval, isFinal: answer.isFinal, hasDevices: true)
+        context.show(document(list, dimension, members, coverage))
         if list.rows.isEmpty, Questions.isForPeople(context) {
             context.note("no pageviews in that time")
         }
@@ -96,8 +98,34 @@ import Terminal
     // MARK: Rows
 
     private static func document(
-        _ list: Figures.List, _ dimension: Dimension, _ members: [JSONValue.Member]
+        _ list: Figures.List, _ dimension: Dimension, _ members: [JSONValue.Member],
+        _ coverage: Questions.CoverageColumns
     ) -> Document {
+        let isPage = dimension == .page
+        let source = list.comparison?.source
+        var table = Table(columns(list, dimension) + coverage.withErrors)
+        let hasWebsite = dimension != .website && !dimension.isPlayed
+        var values: [JSONValue] = []
+        for (place, row) in list.rows.enumerated() {
+            let rank = place + 1
+            let compared = source.map { comparisonCells(row, rank, by: $0) }
+            var cells: [TableCell] = [.number(Int64(rank))]
+            if let compared { cells.append(compared[0]) }
+            cells.append(Questions.cell(row.pageviews, error: row.pageviewsError))
+            if let compared { cells.append(compared[1]) }
+            cells.append(.number(row.shownDevices))
+            if hasWebsite { cells.append(TableCell(row.website)) }
+            cells.append(TableCell(row.name.isEmpty ? row.id.hex : row.name))
+            cells.append(TableCell(row.id.hex))
+            if isPage { cells.append(TableCell(row.title ?? "")) }
+            table.append(cells + coverage.of(pageviewsError: row.pageviewsError))
+            values.append(.object(Self.members(row, rank, isPage: isPage)))
+        }
+        let value = JSONValue.object(members + [.init("rows", .array(values))])
+        return Document(value, lines: values, table: table)
+    }
+
+    private static func columns(_ list: Figures.List, _ dimension: Dimension) -> [TableColumn] {
         let isPage = dimension == .page
         let source = list.comparison?.source
         let hasTitles = list.rows.contains { $0.title != nil }
@@ -120,25 +148,7 @@ import Terminal
             columns.append(
                 TableColumn("TITLE", minimumWidth: 12, isElastic: true, isWideOnly: !hasTitles))
         }
-        var table = Table(columns)
-        var values: [JSONValue] = []
-        for (place, row) in list.rows.enumerated() {
-            let rank = place + 1
-            let compared = source.map { comparisonCells(row, rank, by: $0) }
-            var cells: [TableCell] = [.number(Int64(rank))]
-            if let compared { cells.append(compared[0]) }
-            cells.append(Questions.cell(row.pageviews, error: row.pageviewsError))
-            if let compared { cells.append(compared[1]) }
-            cells.append(.number(row.shownDevices))
-            if hasWebsite { cells.append(TableCell(row.website)) }
-            cells.append(TableCell(row.name.isEmpty ? row.id.hex : row.name))
-            cells.append(TableCell(row.id.hex))
-            if isPage { cells.append(TableCell(row.title ?? "")) }
-            table.append(cells)
-            values.append(.object(Self.members(row, rank, isPage: isPage)))
-        }
-        let value = JSONValue.object(members + [.init("rows", .array(values))])
-        return Document(value, lines: values, table: table)
+        return columns
     }
 
     private static func members(

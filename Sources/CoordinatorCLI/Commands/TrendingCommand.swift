@@ -70,33 +70,41 @@ import Terminal
         return riser.typical < rule.floor ? "above the floor" : "above typical"
     }
 
+    private static func columns(_ dimension: Dimension) -> [TableColumn] {
+        [
+            TableColumn("RISE", .trailing),
+            TableColumn(dimension.isPlayed ? "PLAYS" : "PAGEVIEWS", .trailing),
+            TableColumn("TYPICAL", .trailing), TableColumn("DEVICES", .trailing, isWideOnly: true),
+            TableColumn(
+                dimension == .page ? "PAGE" : "NAME", field: dimension == .page ? "url" : "name",
+                minimumWidth: 16,
+                isElastic: true, isName: true),
+            TableColumn("REASON"),
+            TableColumn("ID", isWideOnly: true),
+        ]
+    }
+
     private static func document(
         _ answer: Answer<Trending>, _ dimension: Dimension, _ rule: TrendingRule,
         _ asked: AskedPeriod
     ) -> Document {
         let isPage = dimension == .page
-        var table = Table([
-            TableColumn("RISE", .trailing),
-            TableColumn(dimension.isPlayed ? "PLAYS" : "PAGEVIEWS", .trailing),
-            TableColumn("TYPICAL", .trailing), TableColumn("DEVICES", .trailing, isWideOnly: true),
-            TableColumn(
-                isPage ? "PAGE" : "NAME", field: isPage ? "url" : "name", minimumWidth: 16,
-                isElastic: true, isName: true),
-            TableColumn("REASON"),
-            TableColumn("ID", isWideOnly: true),
-        ])
+        let coverage = Questions.CoverageColumns(
+            answer.interval, isFinal: answer.isFinal, hasDevices: true)
+        var table = Table(columns(dimension) + coverage.withErrors)
         var values: [JSONValue] = []
         for (place, riser) in answer.value.rows.enumerated() {
             let row = riser.row
             let name = row.name.isEmpty ? row.id.hex : row.name
             let reason = reason(riser, answer.value, rule, span(answer))
-            table.append([
+            let cells: [TableCell] = [
                 TableCell(NumberText.decimal(riser.rise) + " ×", raw: "\(riser.rise)", tone: .good),
                 Questions.cell(row.pageviews, error: row.pageviewsError), .number(riser.typical),
                 .number(row.shownDevices),
                 TableCell(row.title ?? name, raw: name),
                 TableCell(brief(riser, rule), raw: reason), TableCell(row.id.hex),
-            ])
+            ]
+            table.append(cells + coverage.of(pageviewsError: row.pageviewsError))
             values.append(
                 .object([
                     .init("rank", .integer(Int64(place + 1))), .init("id", .string(row.id.hex)),

@@ -21,12 +21,23 @@ public struct TableColumn: Sendable {
     public var isWideOnly: Bool
     /// What `-o name` prints.
     public var isName: Bool
+    /// For which readers it is there at all.
+    public var audience: Audience
+
+    /// Who reads a column.
+    public enum Audience: Sendable {
+        case everybody
+        /// A drawing: never in csv.
+        case people
+        /// What a heading tells people: in csv only.
+        case programs
+    }
 
     /// A column; `field` is the title in lower case unless given.
     public init(
         _ title: String, field: String? = nil, _ alignment: Alignment = .leading,
         minimumWidth: Int = 0, maximumWidth: Int = .max, isElastic: Bool = false,
-        isWideOnly: Bool = false, isName: Bool = false
+        isWideOnly: Bool = false, isName: Bool = false, audience: Audience = .everybody
     ) {
         self.title = title
         self.field = field ?? title.lowercased()
@@ -36,6 +47,7 @@ public struct TableColumn: Sendable {
         self.isElastic = isElastic
         self.isWideOnly = isWideOnly
         self.isName = isName
+        self.audience = audience
     }
 
     /// Below that, what is left of a name tells nothing.
@@ -102,8 +114,9 @@ public struct Table: Sendable {
     /// The table in one of its own formats: table, wide, csv or name; JSON is `Document`'s.
     public func text(_ style: RenderingStyle) -> String {
         switch style.format {
-        case .table: return aligned(style, columns.indices.filter { !columns[$0].isWideOnly })
-        case .wide, .json, .ndjson: return aligned(style, Array(columns.indices))
+        case .table:
+            return aligned(style, indices(but: .programs).filter { !columns[$0].isWideOnly })
+        case .wide, .json, .ndjson: return aligned(style, indices(but: .programs))
         case .csv: return csv(showsHeaders: style.showsHeaders)
         case .name: return names()
         }
@@ -111,9 +124,14 @@ public struct Table: Sendable {
 
     private func csv(showsHeaders: Bool) -> String {
         var writer = CSVWriter()
-        if showsHeaders { writer.row(columns.map(\.field)) }
-        for row in rows { writer.row(row.map(\.raw)) }
+        let shown = indices(but: .people)
+        if showsHeaders { writer.row(shown.map { columns[$0].field }) }
+        for row in rows { writer.row(shown.map { row[$0].raw }) }
         return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    private func indices(but others: TableColumn.Audience) -> [Int] {
+        columns.indices.filter { columns[$0].audience != others }
     }
 
     private func names() -> String {
