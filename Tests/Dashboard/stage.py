@@ -233,7 +233,8 @@ class Stage:
         path = self.path("views-%d.ndjson" % len(os.listdir(self.folder)))
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(view) + "\n" for view in views)
-        self.command("import", "-q", "--source-name", name, path)
+        # The page shows the path as it was given.
+        self.command("import", "-q", "--source-name", name, os.path.basename(path), cwd=self.folder)
 
     def feed(self, views, pause):
         self.feeds.append(Feed(self.seeds, views, pause))
