@@ -24,6 +24,8 @@ public struct HTTPLimits: Sendable {
     public var probes = 32
     /// Connections taken in one turn; the others wait in the kernel.
     public var acceptsPerTurn = 32
+    /// From one such turn to the next.
+    public var acceptPause: Duration = .milliseconds(4)
     /// Requests begun in one turn.
     public var admissionsPerTurn = 16
     /// The kernel's queue of connections that wait to be taken.
@@ -39,7 +41,7 @@ public struct HTTPLimits: Sendable {
     /// The part that probes may take.
     public var probeShare = 0.005
     /// The part that all other requests may take.
-    public var share = 0.02
+    public var share = 0.015
     /// So much may be taken at once before these two parts count.
     public var burst: Duration = .milliseconds(60)
     /// What has taken its part rests at most this long.

@@ -46,7 +46,12 @@ extension HTTPServer {
     /// Takes some of the connections that wait.
     func acceptAll() {
         let (began, now) = (HTTPAllowance.time, loopNow())
-        defer { spendAtDoor(since: began) }
+        defer {
+            // Whoever comes next comes with others: a turn of the loop for each would cost more
+            // than taking them in, and most have said something by then.
+            closeDoor(for: limits.acceptPause)
+            spendAtDoor(since: began)
+        }
         for _ in 0..<limits.acceptsPerTurn {
             var storage = sockaddr_storage()
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)

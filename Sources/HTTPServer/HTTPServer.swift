@@ -118,6 +118,12 @@ import Glibc
         let spent = HTTPAllowance.time - began
         guard let rest = door.spend(spent, now: loopNow()), !isClosed else { return }
         statistics.doorRests += 1
+        closeDoor(for: rest)
+    }
+
+    /// Leaves those who come to the kernel for a while.
+    func closeDoor(for rest: Duration) {
+        guard !isClosed else { return }
         listenerPoll?.watch([])
         doorTimer?.start(after: min(limits.longestRest, rest))
     }

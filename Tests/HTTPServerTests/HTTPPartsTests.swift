@@ -54,6 +54,34 @@ struct HTTPPartsTests {
         }
     }
 
+    @Test("a wrong token takes as long wherever it differs")
+    func comparison() throws {
+        // So long that one byte and all bytes are told apart, whatever else the machine does.
+        let secret = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
+        let token = try #require(BearerToken(String(decoding: secret, as: UTF8.self)))
+        func fastest(_ place: Int) -> Duration {
+            var wrong = secret
+            wrong[place] = UInt8(ascii: "y")
+            let field = "Bearer " + String(decoding: wrong, as: UTF8.self)
+            return (0..<5).map { _ in
+                ContinuousClock().measure { #expect(!token.isShown(by: field)) }
+            }.min() ?? .zero
+        }
+        let (first, last) = (fastest(0), fastest(secret.count - 1))
+        #expect(first > last / 2, "\(first) at the first byte, \(last) at the last")
+    }
+
+    @Test("the bounds are those that are documented")
+    func bounds() {
+        let limits = HTTPLimits()
+        #expect(limits.headerBytes == 8_192 && limits.bodyBytes == 65_536)
+        #expect(limits.requestDeadline == .seconds(5) && limits.answerDeadline == .seconds(30))
+        #expect(limits.connections == 256 && limits.connectionsPerAddress == 128)
+        #expect(limits.waiting == 512 && limits.waitingPerAddress == 448 && limits.probes == 32)
+        #expect(limits.eventStreams == 32 && limits.streamQueueBytes == 262_144)
+        #expect(limits.doorShare + limits.probeShare + limits.share <= 0.035)
+    }
+
     @Test("problem details are JSON whatever the text")
     func problem() {
         let response = HTTPResponse.problem(400, "Bad \"Request\"", "a\n\u{1B}[1m\\")

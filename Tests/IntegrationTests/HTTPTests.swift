@@ -176,6 +176,11 @@ extension ServerSuites {
             let scene = try await Scene()
             let page = try HTTPWire.ask(scene.port, "GET /")
             #expect(page.fields["content-type"]?.hasPrefix("text/html") == true)
+            // The policy forbids what is inline: a page that has it would be broken by it.
+            for inline in [#"<script(?![^>]*\ssrc=)"#, "<style", #"\s(style|on[a-z]+)\s*="#] {
+                let found = page.body.range(of: inline, options: .regularExpression)
+                #expect(found == nil, "the page has \(found.map { page.body[$0] } ?? "")")
+            }
             var waiting = Self.paths(in: page.body)
             var seen: Set<String> = []
             var scriptBytes = 0
