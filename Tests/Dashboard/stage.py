@@ -193,7 +193,7 @@ class Stage:
     """All of it, in a folder."""
 
     def __init__(self, program, seeds, folder):
-        self.program, self.seeds, self.folder = program, seeds, folder
+        self.program, self.seeds, self.folder = os.path.abspath(program), seeds, folder
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith(("COORDINATOR_", "REDIS"))}
         self.environment["COORDINATOR_REDIS_URL"] = seeds

@@ -38,7 +38,7 @@ function cut(status, strip, silent) {
       return;
     }
     pieces.push({ sign, owner, from, first: index, end: index + 1, isMoving: owner !== null && sign !== owner.letter,
-      isSilent: owner !== null && silent.has(owner.node), former: (status.shardMap.owners ?? []).find((one) => one.node === from)?.letter ?? "" });
+      isSilent: owner !== null && silent.has(owner.node), former: (status.shardMap.owners ?? []).find((one) => nodeName(one.node) === nodeName(from))?.letter ?? "" });
   });
   return pieces;
 }
