@@ -25,10 +25,18 @@ class Machine:
             "systemctl", "is-system-running", check=False).strip() in ("running", "degraded"), 120)
 
     def _first(self):
+        """The process that became systemd; those that prepare its namespaces come and go before."""
         path = "/proc/%d/task/%d/children" % (self.child.pid, self.child.pid)
-        with open(path, encoding="utf-8") as file:
-            children = file.read().split()
-        return int(children[0]) if children else None
+        try:
+            with open(path, encoding="utf-8") as file:
+                children = file.read().split()
+            for child in children:
+                with open("/proc/%s/comm" % child, encoding="utf-8") as file:
+                    if file.read().strip() == "systemd":
+                        return int(child)
+        except OSError:
+            pass
+        return None
 
     def run(self, *command, **options):
         return self.host.run("nsenter", "--target", str(self.first), "--all", *command, **options)
@@ -77,7 +85,7 @@ def service(host, base_tar, program):
     started = time.monotonic() - begun
     until("the service's node is ready", lambda: is_ready(port), 20)
     main = int(machine.show("MainPID"))
-    user = machine.run("ps", "-o", "user=", "-p", str(main), check=False).strip() or machine.show("User")
+    user = machine.show("User")
     report.append(("systemctl enable --now, Type=notify, as user %s" % user, "%.0f ms" % (started * 1000)))
 
     with open(configuration, "w", encoding="utf-8") as file:
@@ -89,7 +97,7 @@ def service(host, base_tar, program):
         raise Wrong("a reload started another process")
     report.append(("systemctl reload", "taken over by the same process"))
 
-    machine.run("kill", "-STOP", str(main))
+    machine.run("systemctl", "kill", "--signal", "SIGSTOP", UNIT)
     begun = time.monotonic()
     until("the watchdog starts a hung node again", lambda: machine.show("NRestarts") not in ("", "0"), 90)
     waited = time.monotonic() - begun
