@@ -19,6 +19,14 @@ let hotPath: [SwiftSetting] =
 /// second are what finds the rare one.
 let simulated: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
+/// The commit that `coordinator version` names, where whoever builds says it: another one compiles
+/// one small C file and nothing else.
+let commit: [CSetting] =
+    (Context.environment["COORDINATOR_COMMIT"] ?? "")
+        .allSatisfy { $0.isHexDigit || $0 == "+" }
+    ? [.define("COORDINATOR_COMMIT", to: "\"\(Context.environment["COORDINATOR_COMMIT"] ?? "")\"")]
+    : []
+
 let package = Package(
     name: "coordinator",
     products: [
@@ -35,6 +43,7 @@ let package = Package(
         .systemLibrary(name: "CMicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CSSL", providers: [.apt(["libssl-dev"])]),
 
+        .target(name: "CBuild", cSettings: commit),
         .target(name: "Metrics", swiftSettings: strict),
         .target(name: "CoordinatorCore", swiftSettings: hotPath + simulated),
         .target(
@@ -65,8 +74,8 @@ let package = Package(
         .target(
             name: "CoordinatorService",
             dependencies: [
-                "CoordinatorCore", "EventLoop", "HTTPClient", "Hashing", "ImportFormats",
-                "Metrics", "RedisClient",
+                "CBuild", "CoordinatorCore", "EventLoop", "HTTPClient", "Hashing",
+                "ImportFormats", "Metrics", "RedisClient",
             ],
             resources: [.embedInCode("Scripts")], swiftSettings: hotPath),
         .executableTarget(

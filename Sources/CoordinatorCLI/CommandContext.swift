@@ -122,7 +122,9 @@ import Terminal
 
     private func tell(_ text: String) {
         guard !isCapturing else { return }
-        errors.write(text + "\n")
+        // Whoever made the sentence, it ends here: nothing of it moves the cursor.
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        errors.write(lines.map { TerminalText.escaped(String($0)) + "\n" }.joined())
         errors.flush()
     }
 

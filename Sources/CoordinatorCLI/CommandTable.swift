@@ -10,7 +10,7 @@ import Terminal
         "wait": WaitCommand.run, "status": StatusCommand.run, "shards": ShardsCommand.run,
         "tiers": TiersCommand.run, "sources": SourcesCommand.run, "leader": LeaderCommand.run,
         "config show": ConfigCommand.show, "config validate": ConfigCommand.validate,
-        "version": VersionCommand.run,
+        "version": VersionCommand.run, "completion": CompletionCommand.run,
         "series": SeriesCommand.run, "export": ExportCommand.run, "show": ShowCommand.run,
         "search": SearchCommand.run, "migrate": MigrateCommand.run, "explain": ExplainCommand.run,
         "audit": AuditCommand.run, "acl": AclCommand.run,

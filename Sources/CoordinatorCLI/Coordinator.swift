@@ -12,24 +12,61 @@ import Terminal
 
     private static func start() -> ExitCode {
         let environment = ProcessEnvironment.read()
+        let words = Array(CommandLine.arguments.dropFirst())
+        if words.first == CompletionScript.request { return complete(Array(words.dropFirst())) }
         let parser = ArgumentParser(
             ProgramModel.program, environment: environment, configurationOption: "config")
         do throws(ArgumentError) {
-            switch try parser.parse(Array(CommandLine.arguments.dropFirst())) {
+            switch try parser.parse(words) {
             case .help(let path): return help(path)
             case .nothing:
                 write(HelpText.program(ProgramModel.program), to: .standardError())
                 return .usage
             case .run(let arguments):
                 if arguments.command == ["help"] {
+                    if arguments.flag("man") {
+                        write(
+                            ProgramModel.manual.text(of: ProgramModel.program),
+                            to: .standardOutput())
+                        return .done
+                    }
                     return help(arguments.operands("command"))
                 }
+                if let code = checkEnvironment(arguments, environment) { return code }
                 return run(arguments, environment)
             }
         } catch {
-            write("coordinator: \(error)\n", to: .standardError())
+            write("coordinator: \(TerminalText.escaped("\(error)"))\n", to: .standardError())
             return .usage
         }
+    }
+
+    /// Refuses a misspelt setting, and names what is like none.
+    private static func checkEnvironment(
+        _ arguments: ParsedArguments, _ environment: [String: String]
+    ) -> ExitCode? {
+        let unknown = UnknownVariables(
+            environment, of: ProgramModel.program, prefix: "COORDINATOR_",
+            ignored: ProgramModel.variablesOfTools)
+        if let slip = unknown.slip {
+            let name = TerminalText.escaped(slip.name)
+            write(
+                "coordinator: there is no setting \(name); did you mean \(slip.meant)?\n",
+                to: .standardError())
+            return .configuration
+        }
+        if !unknown.others.isEmpty, !arguments.flag("quiet") {
+            let names = TerminalText.escaped(unknown.others.joined(separator: ", "))
+            write("coordinator: no settings, left aside: \(names)\n", to: .standardError())
+        }
+        return nil
+    }
+
+    private static func complete(_ words: [String]) -> ExitCode {
+        let completion = Completion(
+            of: words, in: ProgramModel.program, hints: CompletionCommand.hints)
+        write(completion.text, to: .standardOutput())
+        return .done
     }
 
     private static func help(_ path: [String]) -> ExitCode {
@@ -39,7 +76,8 @@ import Terminal
         }
         guard let text = HelpText.command(at: path, of: ProgramModel.program) else {
             write(
-                "coordinator: there is no command \(path.joined(separator: " ")): "
+                "coordinator: there is no command "
+                    + "\(TerminalText.escaped(path.joined(separator: " "))): "
                     + "`coordinator help` lists them\n", to: .standardError())
             return .usage
         }

@@ -308,21 +308,18 @@ enum ProgramModel {
             group: "Checks"),
     ]
 
-    private static let other: [Command] = [
-        Command(
-            "config", summary: "the settings in force", group: "Other",
-            subcommands: [
-                Command(
-                    "show",
-                    summary: "a node's settings with their origin, then the deployment's",
-                    options: node + settings),
-                Command(
-                    "validate", summary: "whether settings would be accepted",
-                    options: node + settings),
-            ]),
-        Command("version", summary: "the program's version", group: "Other"),
-        Command(
-            "help", summary: "help of a command", group: "Other",
-            operands: [Operand("command", .any, help: "a command")]),
-    ]
+    private static let other: [Command] =
+        [
+            Command(
+                "config", summary: "the settings in force", group: "Other",
+                subcommands: [
+                    Command(
+                        "show",
+                        summary: "a node's settings with their origin, then the deployment's",
+                        options: node + settings),
+                    Command(
+                        "validate", summary: "whether settings would be accepted",
+                        options: node + settings),
+                ])
+        ] + aboutItself
 }

@@ -45,12 +45,14 @@ public enum SVGWriter {
             case "\"": result += "&quot;"
             case "'": result += "&#39;"
             default:
-                let isBidirectional =
-                    (0x202A...0x202E).contains(scalar.value)
-                    || (0x2066...0x2069).contains(scalar.value)
+                // What reorders or hides text; joiners stay, scripts need them.
+                let category = scalar.properties.generalCategory
+                let isHidden =
+                    category == .format && scalar.value != 0x200C && scalar.value != 0x200D
+                    || category == .lineSeparator || category == .paragraphSeparator
                 let isAllowed =
                     scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value)
-                    && scalar.value & 0xFFFE != 0xFFFE && !isBidirectional
+                    && scalar.value & 0xFFFE != 0xFFFE && !isHidden
                 result.unicodeScalars.append(isAllowed ? scalar : "\u{FFFD}")
             }
         }

@@ -59,6 +59,28 @@ extension ServerSuites {
             }
         }
 
+        @Test("a misspelt variable is refused, a stranger is named, a service's is nobody's matter")
+        func variables() async throws {
+            for (name, code, said) in [
+                ("COORDINATOR_LEAS", 78, "did you mean COORDINATOR_LEASE?"),
+                ("COORDINATOR_REDIS_PASWORD_FILE", 78, "COORDINATOR_REDIS_PASSWORD_FILE?"),
+                ("COORDINATOR_DEVICE_KEY", 78, "COORDINATOR_DEVICE_KEY_FILE?"),
+                ("COORDINATOR_SOMETHING_ELSE", 0, "left aside: COORDINATOR_SOMETHING_ELSE"),
+                ("COORDINATOR_SERVICE_HOST", 0, ""), ("COORDINATOR_PORT", 0, ""),
+                ("COORDINATOR_ADMIN_SERVICE_PORT_HTTP", 0, ""),
+                ("COORDINATOR_PORT_8080_TCP_ADDR", 0, ""), ("COORDINATOR_LEASE", 0, ""),
+            ] as [(String, Int32, String)] {
+                let finished = try await Child(
+                    [Package.program, "config", "validate"], environment: [name: "3s"]
+                ).finish()
+                #expect(finished.code == code, "\(name): \(finished.errors)")
+                #expect(
+                    said.isEmpty
+                        ? !finished.errors.contains(name) : finished.errors.contains(said),
+                    "\(name): \(finished.errors)")
+            }
+        }
+
         @Test("SIGHUP takes a new password and log level over, or keeps the old ones and says so")
         func reload() async throws {
             let cluster = try await TestCluster(

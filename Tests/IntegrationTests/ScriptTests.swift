@@ -44,6 +44,40 @@ extension ServerSuites {
             print("scripts: \(Self.interleavings) interleavings, \(steps) calls")
             await cluster.close()
         }
+
+        @Test("a source that is opened again is not taken for finished by who read it before")
+        @LoopActor func openedAgain() async throws {
+            let stage = try await Stage.fresh()
+            let cluster = RedisCluster(try stage.cluster.configuration())
+            try await cluster.start()
+            let registry = SourceRegistry(cluster)
+            var finished = SourceRecord(heldImport: "ST:REPLAY::{x}::", until: 1_000)
+            finished.isFinished = true
+            finished.lastID = "5-0"
+            var settled = finished
+            settled.confirmedAt = 2_000
+            settled.isSettled = true
+            try await registry.put(finished)
+            // A second replay begins, after the node read the list and before it writes.
+            let again = SourceRecord(heldImport: finished.key, until: 1_500)
+            try await registry.put(again)
+            #expect(try await !registry.settle(finished, as: settled))
+            #expect(try await registry.all() == [again])
+            var done = again
+            done.isFinished = true
+            done.lastID = "9-0"
+            try await registry.put(done)
+            #expect(try await !registry.settle(finished, as: settled))
+            settled.markedAt = done.markedAt
+            settled.lastID = done.lastID
+            #expect(try await registry.settle(done, as: settled))
+            #expect(try await registry.all() == [settled])
+            // One that was taken off the list does not come back.
+            _ = try await registry.forget(done.key)
+            #expect(try await !registry.settle(settled, as: settled))
+            #expect(try await registry.all().isEmpty)
+            await cluster.close()
+        }
     }
 }
 

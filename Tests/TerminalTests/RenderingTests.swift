@@ -89,7 +89,7 @@ struct TableTests {
                 "rank,url,pageviews,id\r\n"
                     + "1,www.example.org/a/very/long/path/of/a/page,1234567,x\r\n"
             ))
-        #expect(csv.hasSuffix("2,'=cmd\u{1B},,y\r\n"))
+        #expect(csv.hasSuffix("2,'=cmd\\u{1B},,y\r\n"))
         let names = table.text(RenderingStyle(format: .name))
         #expect(names == "www.example.org/a/very/long/path/of/a/page\n=cmd\\u{1B}\n")
     }
@@ -106,11 +106,12 @@ struct TableTests {
     @Test(
         "csv cells are quoted, and formulas defused",
         arguments: [
-            ("a", "a"), ("a,b", "\"a,b\""), ("a\"b", "\"a\"\"b\""), ("a\nb", "\"a\nb\""),
+            ("a", "a"), ("a,b", "\"a,b\""), ("a\"b", "\"a\"\"b\""), ("a\nb", "a\\u{A}b"),
             ("=1+1", "'=1+1"),
             ("+1", "'+1"), ("-1", "-1"), ("-1.5", "-1.5"), ("-x", "'-x"), ("-1+2", "'-1+2"),
             ("@x", "'@x"),
-            ("\tx", "'\tx"), ("\rx", "\"'\rx\""), ("", ""),
+            ("\tx", "'\\u{9}x"), ("\r=1,2", "\"'\\u{D}=1,2\""), ("\n=x", "'\\u{A}=x"),
+            ("\u{FF1D}1", "'\u{FF1D}1"), ("a\u{1B}[2Jb\u{202E}", "a\\u{1B}[2Jb\\u{202E}"), ("", ""),
         ])
     func csvCells(cell: String, written: String) {
         var writer = CSVWriter()

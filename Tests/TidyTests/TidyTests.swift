@@ -71,7 +71,7 @@ struct TidyTests {
             "CLibuv": "EventLoop", "CHiredis": "RedisClient", "CZlib": "ImportFormats",
             "CCairo": "Pictures", "CCrypto": "Hashing", "CMicrohttpd": "HTTPServer",
             "CSSL": "SecureStream",
-            "CCurl": "HTTPClient",
+            "CCurl": "HTTPClient", "CBuild": "CoordinatorService",
         ]
         var findings = Findings()
         for file in SourceTree.swiftSources {

@@ -87,13 +87,3 @@ import Terminal
         return .done
     }
 }
-
-/// `coordinator version`
-@LoopActor enum VersionCommand {
-    static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
-        var table = Table([TableColumn("COORDINATOR", field: "version", isName: true)])
-        table.append([TableCell(Version.text)])
-        context.show(Document(.object([.init("version", .string(Version.text))]), table: table))
-        return .done
-    }
-}

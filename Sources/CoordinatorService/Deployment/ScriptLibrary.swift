@@ -25,6 +25,7 @@ enum ScriptLibrary {
         "heartbeat", PackageResources.heartbeat_lua, evenWithoutMemory: true)
     static let publish = make("publish", PackageResources.publish_lua, evenWithoutMemory: true)
     static let record = make("record", PackageResources.record_lua, evenWithoutMemory: true)
+    static let settle = make("settle", PackageResources.settle_lua, evenWithoutMemory: true)
     static let order = make("order", PackageResources.order_lua, evenWithoutMemory: true)
     static let migrate = make("migrate", PackageResources.migrate_lua)
     static let migrateSeries = make("migrate_series", PackageResources.migrate_series_lua)
@@ -32,7 +33,7 @@ enum ScriptLibrary {
     static let permit = make("permit", PackageResources.permit_lua)
     static let all = [
         claim, apply, rotate, read, look, trim, lease, heartbeat, publish, record, order, migrate,
-        migrateSeries, enrich, permit, replay, append, rebuild,
+        migrateSeries, enrich, permit, replay, append, rebuild, settle,
     ]
 
     /// - Parameter evenWithoutMemory: the script writes next to nothing, and without it nobody

@@ -31,11 +31,28 @@ public import RedisClient
             slot: Deployment.controlSlot)
     }
 
-    /// Writes a record; imports have one writer each, the importer or, once finished, the reader.
+    /// Writes a record; imports have one writer each, whoever brings them.
     public func put(_ record: SourceRecord) async throws(ServiceError) {
         _ = try await cluster.ask(
             ["HSET", .init(RedisKeys.sources), .init(record.key), .init(Self.encode(record))],
             slot: Deployment.controlSlot)
+    }
+
+    /// Writes what a reader found out about a source, unless somebody has written its record anew
+    /// since: then the reader knows an older one.
+    ///
+    /// - Returns: whether it was written.
+    func settle(_ known: SourceRecord, as record: SourceRecord) async throws(ServiceError) -> Bool {
+        do throws(RedisError) {
+            let reply = try await cluster.run(
+                ScriptLibrary.settle, keys: [RedisKeys.sources, RedisKeys.controlGuard],
+                arguments: [
+                    .init(record.key), .init(Self.encode(known)), .init(Self.encode(record)),
+                ], slot: Deployment.controlSlot)
+            return reply.int == 1
+        } catch {
+            throw .redis(error)
+        }
     }
 
     /// Takes a source off the list. What it brought stays.

@@ -22,8 +22,16 @@ extension Node {
     private func writePresence(into text: inout MetricsText, _ now: MonotonicInstant) {
         let presence = presence
         text.gauge(
-            "coordinator_build_info", "1, with the program's version.", labels: ["version"],
-            [([Version.text], 1)])
+            "coordinator_build_info", "1, with the program's version and what it was built from.",
+            labels: ["version", "commit", "swift", "configuration"],
+            [
+                (
+                    [
+                        Version.text, BuildInformation.commit ?? "", BuildInformation.swift,
+                        BuildInformation.configuration,
+                    ], 1
+                )
+            ])
         text.gauge(
             "coordinator_node_ready", "Whether the node takes part.", presence.isReady ? 1 : 0)
         text.gauge(

@@ -215,7 +215,9 @@ import RedisClient
             confirmed.isSettled = true
         }
         guard confirmed != source else { return }
-        try await SourceRegistry(deployment.cluster).put(confirmed)
+        guard try await SourceRegistry(deployment.cluster).settle(source, as: confirmed) else {
+            return
+        }
         if let index = sources.firstIndex(where: { $0.key == source.key }) {
             sources[index] = confirmed
         }

@@ -90,7 +90,7 @@ public enum HelpText {
         }
     }
 
-    private static func explanation(_ option: Option) -> String {
+    static func explanation(_ option: Option) -> String {
         var notes: [String] = []
         if let choices = option.kind?.choices, !choices.isEmpty {
             notes.append(choices.joined(separator: ", "))

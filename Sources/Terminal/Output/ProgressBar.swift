@@ -38,7 +38,8 @@ public struct ProgressBar: Sendable {
 
     /// A bar that has not begun; times are spans on the caller's monotonic clock.
     public init(_ label: String, total: Int64?, unit: Unit, mode: Mode) {
-        self.label = label
+        // A file's name, often: it comes from outside.
+        self.label = TerminalText.escaped(label)
         self.total = total
         self.unit = unit
         self.mode = mode

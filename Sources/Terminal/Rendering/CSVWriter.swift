@@ -1,7 +1,11 @@
 /// Writes comma-separated values.
 ///
-/// - Source: RFC 4180: lines end with CR LF; a cell with a comma, a quote or a line break is
-///   quoted, quotes doubled.
+/// Cells come from outside and go to terminals and spreadsheets, which must show them and never
+/// obey them: what could move a cursor or reorder text is written as `\u{…}`, as in tables, and a
+/// formula gets an apostrophe in front.
+///
+/// - Source: RFC 4180: lines end with CR LF; a cell with a comma or a quote is quoted, quotes
+///   doubled; there are no control characters in a cell.
 public struct CSVWriter: Sendable {
     /// What has been written and not been taken yet.
     public private(set) var bytes: [UInt8] = []
@@ -11,8 +15,9 @@ public struct CSVWriter: Sendable {
 
     /// Adds one row.
     ///
-    /// A cell that a spreadsheet would run as a formula (it begins with = + - @, a tab or a
-    /// carriage return) gets a `'` in front; plain numbers do not: `-5` is a figure.
+    /// A cell that a spreadsheet would run as a formula (it begins with = + - @, also as wide
+    /// letters, or with a tab or line end before that) gets a `'` in front; plain
+    /// numbers do not: `-5` is a figure.
     public mutating func row(_ cells: [String]) {
         for (index, cell) in cells.enumerated() {
             if index > 0 { bytes.append(0x2C) }
@@ -30,8 +35,9 @@ public struct CSVWriter: Sendable {
     }
 
     private mutating func append(_ cell: String) {
-        let text = Self.isFormula(cell) ? "'" + cell : cell
-        let mustQuote = text.utf8.contains { $0 == 0x2C || $0 == 0x22 || $0 == 0x0A || $0 == 0x0D }
+        let shown = TerminalText.escaped(cell)
+        let text = Self.isFormula(cell) ? "'" + shown : shown
+        let mustQuote = text.utf8.contains { $0 == 0x2C || $0 == 0x22 }
         guard mustQuote else { return bytes.append(contentsOf: text.utf8) }
         bytes.append(0x22)
         for byte in text.utf8 {
@@ -42,10 +48,11 @@ public struct CSVWriter: Sendable {
     }
 
     private static func isFormula(_ cell: String) -> Bool {
-        guard let first = cell.utf8.first else { return false }
+        guard let first = cell.unicodeScalars.first else { return false }
         switch first {
-        case 0x3D, 0x2B, 0x40, 0x09, 0x0D: return true
-        case 0x2D: return !isPlainNumber(cell.utf8.dropFirst())
+        case "=", "+", "@", "\t", "\r", "\n", "\u{FF1D}", "\u{FF0B}", "\u{FF0D}", "\u{FF20}":
+            return true
+        case "-": return !isPlainNumber(cell.utf8.dropFirst())
         default: return false
         }
     }
