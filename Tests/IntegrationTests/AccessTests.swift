@@ -4,7 +4,7 @@ import Glibc
 import RedisClient
 import Testing
 
-extension ServerSuites {
+extension OtherServerSuites {
     /// The rules of `coordinator acl`: enough for the whole path, and not a command more than what
     /// the sources send.
     @Suite("Access rules", .serialized)

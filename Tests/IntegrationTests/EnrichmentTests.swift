@@ -4,7 +4,7 @@ import Glibc
 import RedisClient
 import Testing
 
-extension ServerSuites {
+extension OtherServerSuites {
     /// Pages get their articles' metadata from a real HTTP server, whatever it does and whatever
     /// becomes of nodes and masters.
     @Suite("Enrichment", .serialized)
@@ -358,14 +358,16 @@ extension ServerSuites {
             var saved: [[(key: [UInt8], dump: [UInt8], ttl: String)]] = []
             for shard in shards {
                 let key = RedisKeys.shardState(layout.tag(of: shard))
-                saved.append(try FaultTests.save(HashSlot(key: key), try cluster.wire(of: key)))
+                saved.append(
+                    try ServerSuites.FaultTests.save(HashSlot(key: key), try cluster.wire(of: key)))
             }
             try await api.control("error_share=0")
             try await Self.expectTitles(stage, 1..<101)
             try await api.control("edition=2")
             for (shard, keys) in zip(shards, saved) {
                 let key = RedisKeys.shardState(layout.tag(of: shard))
-                try FaultTests.restore(HashSlot(key: key), keys, try cluster.wire(of: key))
+                try ServerSuites.FaultTests.restore(
+                    HashSlot(key: key), keys, try cluster.wire(of: key))
             }
             try await eventually("what went back has the newer title", within: .seconds(90)) {
                 let titles = try Self.titles(stage)

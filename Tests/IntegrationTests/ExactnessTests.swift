@@ -2,7 +2,7 @@ import CoordinatorCore
 import Foundation
 import Testing
 
-extension ServerSuites {
+extension OtherServerSuites {
     /// Every window of every tier, against a count that shares no code with ours, however the
     /// events came and whatever happened meanwhile.
     @Suite("Exact figures", .serialized)

@@ -4,7 +4,7 @@ import Glibc
 import RedisClient
 import Testing
 
-extension ServerSuites {
+extension OtherServerSuites {
     /// Whatever is imported how often, and by whom: nothing is counted twice, nothing is missing.
     @Suite("Import", .serialized)
     struct ImportTests {

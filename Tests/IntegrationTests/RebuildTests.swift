@@ -3,7 +3,7 @@ import Foundation
 import RedisClient
 import Testing
 
-extension ServerSuites {
+extension OtherServerSuites {
     /// Windows that somebody damaged are made again from their parts, to the unit, whatever goes on
     /// meanwhile.
     @Suite("Rebuild", .serialized)

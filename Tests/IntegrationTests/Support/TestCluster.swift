@@ -29,13 +29,31 @@ final class TestCluster: Sendable {
 
     var masters: [Server] { servers.filter { $0.role != "replica" } }
 
-    /// The cluster of all suites: three masters, booted once. Each test begins with `flush`.
+    /// Which of the servers that tests share: suites of one lane run one after the other.
+    @TaskLocal static var lane = 0
+
+    /// The cluster of a lane's suites: three masters, booted once. Each test begins with `flush`.
     ///
     /// With COORDINATOR_TEST_TLS=1 programs reach it by TLS only, with COORDINATOR_TEST_ACL=1 as
     /// the user of `coordinator acl daemon`: the same suites then show that nothing goes beyond.
-    static let shared = Task { try await TestCluster(secured: "shared", by: Security.asked) }
+    static var shared: Task<TestCluster, any Error> {
+        lane == 0 ? firstCluster : secondCluster
+    }
     /// One server without modules: for the truth's HyperLogLogs, and as a Redis that will not do.
-    static let plain = Task { try await TestCluster("plain", ["--single", "--plain"]) }
+    static var plain: Task<TestCluster, any Error> {
+        lane == 0 ? firstPlain : secondPlain
+    }
+
+    private static let firstCluster = cluster("first"), secondCluster = cluster("second")
+    private static let firstPlain = single("first-plain"), secondPlain = single("second-plain")
+
+    private static func cluster(_ name: String) -> Task<TestCluster, any Error> {
+        Task { try await TestCluster(secured: name, by: Security.asked) }
+    }
+
+    private static func single(_ name: String) -> Task<TestCluster, any Error> {
+        Task { try await TestCluster(name, ["--single", "--plain"]) }
+    }
 
     /// A cluster with what is asked for: certificates, access rules.
     convenience init(
