@@ -24,36 +24,13 @@ private func runIsolated(_ body: @LoopActor @Sendable () async -> Void) async { 
 /// - Thread: loop only.
 @LoopActor
 public func loopSleep(_ duration: Duration) async throws(CancellationError) {
-    let sleeper = Sleeper()
+    let nap = LoopNap()
     await withTaskCancellationHandler {
-        await withCheckedContinuation { continuation in
-            sleeper.begin(duration, continuation)
-        }
+        if !Task.isCancelled { await nap.sleep(duration) }
     } onCancel: {
-        LoopDoor.post { sleeper.wake() }
+        LoopDoor.post { nap.wake() }
     }
     if Task.isCancelled { throw CancellationError() }
-}
-
-@LoopActor
-private final class Sleeper {
-    private var continuation: CheckedContinuation<Void, Never>?
-    private var timer: LoopTimer?
-
-    func begin(_ duration: Duration, _ continuation: CheckedContinuation<Void, Never>) {
-        guard !Task.isCancelled else { return continuation.resume() }
-        self.continuation = continuation
-        let timer = LoopTimer { self.wake() }
-        self.timer = timer
-        timer.start(after: duration)
-    }
-
-    func wake() {
-        timer?.close()
-        timer = nil
-        continuation?.resume()
-        continuation = nil
-    }
 }
 
 /// Asks for one call of `participant` at the end of this turn; each request is one call.

@@ -14,7 +14,7 @@ struct ServerSuites {}
 struct OtherServerSuites {}
 
 /// Gives all tests of a suite the servers of one lane.
-struct ServerLane: SuiteTrait, TestScoping {
+struct ServerLane: SuiteTrait, TestTrait, TestScoping {
     let lane: Int
     var isRecursive: Bool { true }
 

@@ -1,22 +1,25 @@
-import EventLoop
-
-/// A sleep that can be ended early by another task on the loop.
+/// A sleep that can be ended early by another task on the loop; one at a time.
 ///
+/// - Units: `Duration`, on the monotonic clock.
 /// - Thread: loop only.
-@LoopActor final class LoopNap {
+@LoopActor public final class LoopNap {
     private var continuation: CheckedContinuation<Void, Never>?
     private var timer: LoopTimer?
 
-    func sleep(_ duration: Duration) async {
+    public init() {}
+
+    /// Returns after the time, or when it is woken.
+    public func sleep(_ duration: Duration) async {
         await withCheckedContinuation { continuation in
             self.continuation = continuation
-            let timer = LoopTimer { [weak self] in self?.wake() }
+            let timer = LoopTimer { self.wake() }
             self.timer = timer
             timer.start(after: duration)
         }
     }
 
-    func wake() {
+    /// Ends the sleep now, if there is one.
+    public func wake() {
         timer?.close()
         timer = nil
         continuation?.resume()
