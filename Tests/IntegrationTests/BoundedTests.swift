@@ -19,7 +19,7 @@ extension ServerSuites {
         @LoopActor func interleaved(seed: UInt64) async throws {
             print("bounded: interleavings from seed \(seed) on")
             let stage = try await Stage.fresh()
-            let cluster = RedisCluster(try RedisConfiguration(urls: [stage.cluster.seeds]))
+            let cluster = RedisCluster(try stage.cluster.configuration())
             try await cluster.start()
             let settings = DeploymentSettings(
                 shards: 1_024, tiers: "1s,2s/1h,6s/2h,12s/6h", graceMilliseconds: 1_000,

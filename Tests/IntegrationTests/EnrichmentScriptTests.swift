@@ -20,7 +20,7 @@ extension ServerSuites {
 
             init() async throws {
                 let stage = try await Stage.fresh()
-                cluster = RedisCluster(try RedisConfiguration(urls: [stage.cluster.seeds]))
+                cluster = RedisCluster(try stage.cluster.configuration())
                 try await cluster.start()
                 _ = try await Deployment.initialise(cluster, DeploymentSettings(), sources: [])
                 deployment = try await Deployment(cluster)
