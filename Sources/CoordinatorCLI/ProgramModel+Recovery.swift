@@ -15,15 +15,20 @@ extension ProgramModel {
         "letter", .any, help: "these alone: SHARD/ID as `dead-letters list` shows them")
 
     /// Of `import`, for a stream of another deployment.
-    static let copying: [Option] = [
-        Option(
-            "from-redis", .value(.text), valueName: "URL", isRepeatable: true,
-            environment: ["COORDINATOR_FROM_REDIS"], group: "From another Redis",
-            help: "copy from this Redis or cluster; host:port, also a comma list"),
-        Option(
-            "stream", .value(.text), valueName: "KEY", default: RedisKeys.defaultSource,
-            group: "From another Redis", help: "the stream there"),
-        Option("follow", group: "From another Redis", help: "go on until SIGTERM or Ctrl-C"),
+    static let copying: [Option] =
+        [
+            Option(
+                "from-redis", .value(.text), valueName: "URL", isRepeatable: true,
+                environment: ["COORDINATOR_FROM_REDIS"], group: "From another Redis",
+                help: "copy from this Redis or cluster; host:port, also a comma list"),
+            Option(
+                "stream", .value(.text), valueName: "KEY", default: RedisKeys.defaultSource,
+                group: "From another Redis", help: "the stream there"),
+            Option("follow", group: "From another Redis", help: "go on until SIGTERM or Ctrl-C"),
+        ] + otherRedis
+
+    /// How to be let in by a Redis that is read once, or followed.
+    static let otherRedis: [Option] = [
         Option(
             "from-user", .value(.text), valueName: "NAME", environment: ["COORDINATOR_FROM_USER"],
             group: "From another Redis", help: "the ACL user there"),
@@ -35,6 +40,10 @@ extension ProgramModel {
             "from-password-file", .value(.text), valueName: "FILE",
             environment: ["COORDINATOR_FROM_PASSWORD_FILE"], group: "From another Redis",
             help: "a file whose first line is the password there"),
+        Option(
+            "from-cacert", .value(.text), valueName: "FILE",
+            environment: ["COORDINATOR_FROM_CACERT"], group: "From another Redis",
+            help: "the authorities to trust of a rediss:// there, PEM; default the system's"),
     ]
 
     /// Of `series`, for many records at once and for pictures.

@@ -144,12 +144,8 @@ enum ProgramModel {
                 Option(
                     "from-original", .value(.text), valueName: "URL", isRequired: true,
                     help: "the Redis that the original system filled: redis://host:port"),
-                Option(
-                    "from-password", .value(.text), isEnvironmentOnly: true,
-                    environment: ["COORDINATOR_FROM_PASSWORD"],
-                    help: "its password; never an argument"),
                 Option("dry-run", help: "say what would be taken, write nothing"),
-            ]),
+            ] + otherRedis),
         Command(
             "wait", summary: "until everything read is applied and every due window is done",
             description: "--timeout is how long it waits in all; default 1h.",

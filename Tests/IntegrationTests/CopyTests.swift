@@ -264,7 +264,8 @@ extension ServerSuites {
             #expect(!secret.errors.contains("hush"))
             let absent = try await stage.run(copy + [plain.seeds, "--stream", "no:such"])
             #expect(absent.code == Self.usage && absent.errors.contains("no:such"))
-            let own = try await stage.run(copy + [stage.cluster.seeds])
+            let own = try await stage.run(
+                copy + [stage.cluster.seeds], environment: stage.cluster.asOther)
             #expect(own.code == Self.usage && own.errors.contains("own Redis"), "\(own.errors)")
             let nobody = try await stage.run(copy + ["127.0.0.1:1", "--timeout", "300ms"])
             #expect(nobody.code == 2 && nobody.errors.contains("127.0.0.1:1"), "\(nobody.errors)")

@@ -315,9 +315,9 @@ extension ServerSuites {
             #expect(wrong.code == 78 && wrong.errors.contains("ftp"), "\(wrong.errors)")
             #expect(try await stage.run(["migrate"]).code == 64)
             // Its own cluster: a deployment's keys are not the original's.
-            let own = try await stage.must([
-                "migrate", "-o", "json", "-q", "--from-original", stage.cluster.seeds,
-            ])
+            let own = try await stage.must(
+                ["migrate", "-o", "json", "-q", "--from-original", stage.cluster.seeds],
+                environment: stage.cluster.asOther)
             let summary = try JSONDecoder().decode(Summary.self, from: Data(own.output.utf8))
             #expect(summary.documents.made == 0 && summary.series == 0, "\(summary)")
         }

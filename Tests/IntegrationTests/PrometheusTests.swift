@@ -37,8 +37,9 @@ extension ServerSuites {
             let rehearsal = try Child(
                 [
                     "/usr/bin/env", "python3", Self.folder + "/rehearse", "--program",
-                    Package.program, "--redis-url", stage.cluster.seeds,
-                ])
+                    Package.program, "--redis-url", stage.cluster.seeds, "--feed-url",
+                    stage.cluster.plainSeeds,
+                ], environment: stage.cluster.environment)
             let finished = try await rehearsal.finish(within: .seconds(180))
             #expect(finished.code == 0, "\(finished.output)\(finished.errors)")
         }

@@ -86,7 +86,7 @@ struct ShardTwin {
     /// PFCOUNT of each window, of one plain PFADD of its devices, and of both together: the union
     /// counts more when the registers differ.
     @LoopActor private func devices(_ client: ShardClient, _ keys: [Key]) async throws -> String? {
-        let plain = RedisArgument("HLL:PLAIN::{\(client.tag)}::")
+        let plain = RedisArgument("HLL:PLAIN:W:{\(client.tag)}:0:UD")
         let commands = keys.map { key in
             let own = own(key, client)
             let names = (devices[key] ?? []).sorted().map { RedisArgument("device-\($0)") }

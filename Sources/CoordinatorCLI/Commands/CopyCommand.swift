@@ -7,7 +7,9 @@ import Terminal
 
 /// `coordinator import --from-redis URL`: the entries of a tracker's stream of another deployment.
 @LoopActor enum CopyCommand {
-    private static let own = ["from-redis", "stream", "follow", "from-user", "from-password-file"]
+    private static let own = [
+        "from-redis", "stream", "follow", "from-user", "from-password-file", "from-cacert",
+    ]
     private static let ofFiles = ["format", "host", "count", "device"]
 
     /// Whether a stream is to be copied and no file imported.
@@ -28,7 +30,11 @@ import Terminal
         }
         let stream = arguments.requiredText("stream")
         try SettingsArguments.check(stream)
-        let configuration = try remote(context)
+        guard !arguments.texts("from-redis").isEmpty else {
+            throw CommandError(.usage, "--from-redis URL names the Redis to copy from")
+        }
+        let configuration = try OtherRedis.configuration(
+            context, option: "from-redis", clientName: "coordinator-copy")
         let deployment = try await context.writingDeployment()
         let began = loopNow()
         var bar = context.progressBar("copying", total: nil, unit: .items("entries"))
@@ -50,39 +56,6 @@ import Terminal
         context.progress(bar.finish(done: report.added, at: loopNow() - began))
         context.show(document(report))
         return .done
-    }
-
-    private static func remote(
-        _ context: CommandContext
-    ) throws(CommandError) -> RedisConfiguration {
-        let arguments = context.arguments
-        let urls = arguments.texts("from-redis")
-        guard !urls.isEmpty else {
-            throw CommandError(.usage, "--from-redis URL names the Redis to copy from")
-        }
-        do throws(RedisError) {
-            var configuration = try RedisConfiguration(urls: urls)
-            guard configuration.password == nil || arguments.origin("from-redis") != .commandLine
-            else {
-                throw .configuration(
-                    "a password in --from-redis can be read by everybody on this host: set "
-                        + "COORDINATOR_FROM_PASSWORD or give --from-password-file")
-            }
-            if let user = arguments.text("from-user") { configuration.user = user }
-            if let path = arguments.text("from-password-file") {
-                configuration.password = try RedisArguments.secret(path)
-            } else if let password = arguments.text("from-password") {
-                configuration.password = password
-            }
-            configuration.clientName = "coordinator-copy"
-            if let timeout = arguments.span("timeout") {
-                configuration.commandTimeout = timeout
-                configuration.connectTimeout = min(timeout, configuration.connectTimeout)
-            }
-            return configuration
-        } catch {
-            throw CommandError(error)
-        }
     }
 
     /// The first signal ends the copy in an orderly way, a second one at once.

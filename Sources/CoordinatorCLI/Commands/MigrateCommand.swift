@@ -9,7 +9,8 @@ import Terminal
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let arguments = context.arguments
         let isDryRun = arguments.flag("dry-run")
-        let configuration = try source(context)
+        let configuration = try OtherRedis.configuration(
+            context, option: "from-original", clientName: "coordinator-migrate")
         let deployment = try await context.deployment()
         let client = RedisCluster(configuration)
         let original = OriginalRedis(client)
@@ -39,26 +40,6 @@ import Terminal
             context.note("Redis refused \(summary.faults) writes, the last one: \(fault)")
         }
         return summary.faults > 0 ? .redisError : .done
-    }
-
-    private static func source(
-        _ context: CommandContext
-    ) throws(CommandError) -> RedisConfiguration {
-        do throws(RedisError) {
-            var configuration = try RedisConfiguration(
-                urls: [context.arguments.requiredText("from-original")])
-            if let password = context.arguments.text("from-password") {
-                configuration.password = password
-            }
-            configuration.clientName = "coordinator-migrate"
-            if let timeout = context.arguments.span("timeout") {
-                configuration.commandTimeout = timeout
-                configuration.connectTimeout = min(timeout, configuration.connectTimeout)
-            }
-            return configuration
-        } catch {
-            throw CommandError(error)
-        }
     }
 
     private static func document(_ summary: MigrationSummary, isDryRun: Bool) -> Document {

@@ -15,6 +15,9 @@ struct Security: Sendable {
             acl: environment["COORDINATOR_TEST_ACL"] == "1")
     }
 
+    /// The streams that suites read besides the default one: rules name each.
+    static let sources = ["ST:TRACKER::::"] + ["A", "B", "C"].map { "ST:\($0)::::" }
+
     /// Passwords of the users that `usersFile` makes.
     static let daemonPassword = "daemon's&pass:word%40"
     static let readerPassword = "reader-password"
@@ -54,6 +57,16 @@ struct Security: Sendable {
 }
 
 extension TestCluster {
+    /// What a command is told to reach it as the Redis that is copied or migrated from.
+    var asOther: [String: String] {
+        let names = [
+            "COORDINATOR_REDIS_CACERT": "COORDINATOR_FROM_CACERT",
+            "COORDINATOR_REDIS_USER": "COORDINATOR_FROM_USER",
+            "COORDINATOR_REDIS_PASSWORD": "COORDINATOR_FROM_PASSWORD",
+        ]
+        return names.reduce(into: [:]) { $0[$1.value] = environment[$1.key] }
+    }
+
     /// The same for a client in the test's own process.
     func configuration() throws -> RedisConfiguration {
         var configuration = try RedisConfiguration(urls: [seeds])

@@ -16,29 +16,35 @@ struct Stage: Sendable {
 
     // MARK: Programs
 
-    func start(_ words: [String], input: String? = nil) throws -> Child {
-        try Child(
-            [Package.program] + words,
-            // Several nodes run on one machine: those that are asked over HTTP say where. Nodes
-            // that join get shards at once; the test of a rolling restart says otherwise.
-            environment: cluster.environment.merging(
-                ["COORDINATOR_HTTP": "off", "COORDINATOR_JOIN_DELAY": "0s"]) { $1 },
+    func start(
+        _ words: [String], input: String? = nil, environment: [String: String] = [:]
+    ) throws -> Child {
+        // Several nodes run on one machine: those that are asked over HTTP say where. Nodes that
+        // join get shards at once; the test of a rolling restart says otherwise.
+        let common = cluster.environment.merging([
+            "COORDINATOR_HTTP": "off", "COORDINATOR_JOIN_DELAY": "0s",
+        ]) { $1 }
+        return try Child(
+            [Package.program] + words, environment: common.merging(environment) { $1 },
             input: input)
     }
 
     /// Runs one command to its end.
     func run(
-        _ words: [String], input: String? = nil, within limit: Duration = .seconds(180)
+        _ words: [String], input: String? = nil, environment: [String: String] = [:],
+        within limit: Duration = .seconds(180)
     ) async throws -> Child.Finished {
-        try await start(words, input: input).finish(within: limit)
+        try await start(words, input: input, environment: environment).finish(within: limit)
     }
 
     /// Runs one command that has to succeed.
     @discardableResult
     func must(
-        _ words: [String], input: String? = nil, within limit: Duration = .seconds(180)
+        _ words: [String], input: String? = nil, environment: [String: String] = [:],
+        within limit: Duration = .seconds(180)
     ) async throws -> Child.Finished {
-        let finished = try await run(words, input: input, within: limit)
+        let finished = try await run(
+            words, input: input, environment: environment, within: limit)
         guard finished.code == 0 else {
             throw Trouble("\(words.joined(separator: " ")): \(finished.code) \(finished.errors)")
         }

@@ -14,6 +14,9 @@ final class TestCluster: Sendable {
         let role: String
         let id: String?
         let replicaOf: Int?
+
+        /// The one that programs use, and name.
+        var spokenPort: Int { tlsPort ?? port }
     }
 
     private struct Description: Decodable {
@@ -27,6 +30,10 @@ final class TestCluster: Sendable {
     let environment: [String: String]
     let servers: [Server]
 
+    /// Without TLS, for tools of the tests.
+    var plainSeeds: String {
+        servers.map { "redis://127.0.0.1:\($0.port)" }.joined(separator: ",")
+    }
     var masters: [Server] { servers.filter { $0.role != "replica" } }
 
     /// Which of the servers that tests share: suites of one lane run one after the other.
@@ -60,7 +67,9 @@ final class TestCluster: Sendable {
         secured name: String, by security: Security, _ options: [String] = []
     ) async throws {
         var options = options + (security.tls ? ["--tls"] : [])
-        if security.acl { options += ["--acl", try await Security.usersFile()] }
+        if security.acl {
+            options += ["--acl", try await Security.usersFile(sources: Security.sources)]
+        }
         try await self.init(name, options, security)
     }
 
