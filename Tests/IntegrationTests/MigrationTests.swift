@@ -314,10 +314,10 @@ extension ServerSuites {
             let wrong = try await stage.run(["migrate", "--from-original", "ftp://x"])
             #expect(wrong.code == 78 && wrong.errors.contains("ftp"), "\(wrong.errors)")
             #expect(try await stage.run(["migrate"]).code == 64)
-            // Its own cluster: a deployment's keys are not the original's.
+            // Its own cluster: a deployment's keys are not the original's. An administrator reads.
             let own = try await stage.must(
                 ["migrate", "-o", "json", "-q", "--from-original", stage.cluster.seeds],
-                environment: stage.cluster.asOther)
+                environment: stage.cluster.asOther.filter { $0.key.hasSuffix("CACERT") })
             let summary = try JSONDecoder().decode(Summary.self, from: Data(own.output.utf8))
             #expect(summary.documents.made == 0 && summary.series == 0, "\(summary)")
         }
