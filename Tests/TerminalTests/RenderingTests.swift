@@ -79,6 +79,20 @@ struct TableTests {
         #expect(text.contains("  ID\n"))
     }
 
+    @Test("a drawing is for people alone, what a heading tells them is in csv alone")
+    func audiences() {
+        var table = Table([
+            TableColumn("NAME"), TableColumn("BAR", audience: .people),
+            TableColumn("", field: "from", audience: .programs),
+        ])
+        table.append(["a", "▇▇", "5"])
+        #expect(table.text(RenderingStyle(format: .csv)) == "name,from\r\na,5\r\n")
+        for format in [OutputFormat.table, .wide] {
+            let text = table.text(RenderingStyle(format: format))
+            #expect(text.contains("▇▇") && !text.contains("5"), "\(text)")
+        }
+    }
+
     @Test("headers can be left out, csv holds plain values, names stand alone")
     func otherFormats() {
         let bare = table.text(RenderingStyle(width: 80, showsHeaders: false))
