@@ -52,10 +52,6 @@ extension ServerSuites {
             return minutes
         }
 
-        private func serverTime(_ wire: RedisWire) throws -> Int64 {
-            (try wire.call("TIME").items?.first?.int ?? 0) * 1_000
-        }
-
         @Test(
             "a stream of a single Redis is copied once, though the copy is killed again and again",
             arguments: [UInt64.random(in: 1...1_000_000)])
@@ -66,7 +62,7 @@ extension ServerSuites {
             let plain = try await TestCluster.plain.value
             let wire = try RedisWire(plain.servers[0].port)
             try wire.call("DEL", Self.stream)
-            let first = try serverTime(wire) - 3_600_000
+            let first = try wire.clock() - 3_600_000
             try add(count, from: first, wire)
             let (stage, node) = try await begin()
             let copy = ["import", "-q", "--from-redis", plain.seeds]
@@ -119,7 +115,7 @@ extension ServerSuites {
             let other = try await TestCluster("other", ["--plain"])
             let (stage, node) = try await begin()
             let wire = try other.wire(of: Self.stream)
-            let first = try serverTime(wire) - 600_000
+            let first = try wire.clock() - 600_000
             try add(1_000, from: first, wire)
             let following = try stage.start(
                 ["import", "--from-redis", other.seeds, "--follow", "--timeout", "1s"])
@@ -168,7 +164,7 @@ extension ServerSuites {
                 "copies", ["--replicas", "1", "--node-timeout", "1000"])
             let stage = Stage(cluster: cluster)
             try await stage.initialise(["--start", "now"])
-            let until = try serverTime(wire)
+            let until = try wire.clock() / 1_000 * 1_000
             let first = until - 3_600_000
             var node = try stage.node()
             let copy = ["import", "--from-redis", plain.seeds, "--follow", "--timeout", "2s"]

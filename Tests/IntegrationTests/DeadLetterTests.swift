@@ -236,14 +236,18 @@ extension ServerSuites {
             try await eventually("everything is counted", within: .seconds(60)) {
                 try await stage.ledgers().reduce(0) { $0 + $1.counted.value } >= count
             }
+            let last = try #require(
+                letters.compactMap { Int64($0.entry.prefix { $0 != "-" }) }.max())
+            let until = last / 10_000 * 10_000 + 10_000
+            try await eventually("the last window is due, its grace included") {
+                try cluster.wire(of: Self.tracker).clock() > until + 1_000
+            }
             try await stage.wait()
             let ledger = try await stage.ledger()
             #expect(ledger.read.value == 2 * count && ledger.counted.value == count, "\(ledger)")
             let file = try Self.arrived(letters)
-            let last = try #require(
-                letters.compactMap { Int64($0.entry.prefix { $0 != "-" }) }.max())
             let verdict = try await stage.expectTruth(
-                [file], ["--tiers", tiers, "--until", "\(last / 10_000 * 10_000 + 10_000)"])
+                [file], ["--tiers", tiers, "--until", "\(until)"])
             #expect(verdict.windows > 300, "\(verdict.text)")
             try await stage.expectSound()
             try await node.terminate()

@@ -18,10 +18,6 @@ extension ServerSuites {
             ["--device-key-file", try Scratch.file("device.key", Array(secret.utf8))]
         }
 
-        private static func now(_ wire: RedisWire) throws -> Int64 {
-            (try wire.call("TIME").items?.first?.int ?? 0) * 1_000
-        }
-
         private struct View {
             let device: String
             let time: Int64
@@ -80,7 +76,7 @@ extension ServerSuites {
             try await stage.initialise(["--start", "now"] + key)
             let node = try stage.node(key)
             let wire = try stage.cluster.wire(of: Self.tracker)
-            let start = try Self.now(wire) - 30_000
+            let start = try wire.clock() - 30_000
             var truth = ""
 
             let live = Self.views(60, from: start)
@@ -154,7 +150,7 @@ extension ServerSuites {
                 ["run", "--source-retention", "9s"] + key, within: .seconds(20))
             #expect(short.code == Self.configuration && short.errors.contains("10s or more"))
             let wire = try stage.cluster.wire(of: Self.tracker)
-            let now = try Self.now(wire)
+            let now = try wire.clock()
             for age in [300_000, 60_000, 1_000, 0] as [Int64] {
                 let view = View(device: "d\(age)", time: now - age)
                 try wire.call(strings: ["XADD", Self.tracker, "\(now - age)-0"] + view.fields)

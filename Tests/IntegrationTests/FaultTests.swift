@@ -36,8 +36,7 @@ extension ServerSuites {
             /// Adds events of now; what was acknowledged by a replica is what has to be counted.
             func send(_ count: Int) throws {
                 let wire = try stage.cluster.wire(of: tracker)
-                let time = try wire.call("TIME").items ?? []
-                let now = (time.first?.int ?? 0) * 1_000
+                let now = try wire.clock()
                 for _ in 0..<count {
                     let place = Int.random(in: 0..<40, using: &random)
                     let url = "http://www.rtl.lu/section\(place % 5)/part/\(place).html"

@@ -135,7 +135,7 @@ extension ServerSuites {
             try await stage.initialise(["--start", "now"])
             let node = try stage.node()
             let wire = try stage.cluster.wire(of: Self.source)
-            let now = try Self.clock(wire)
+            let now = try wire.clock()
             var refused: [String: RefusalReason] = [:]
             var lines: [UInt8] = []
             var counted = 0
@@ -175,11 +175,6 @@ extension ServerSuites {
             print("hostile input: the node had \(peak) KiB at most")
             #expect(peak < Self.maximumKilobytes, sourceLocation: location)
             try await node.terminate(location: location)
-        }
-
-        private static func clock(_ wire: RedisWire) throws -> Int64 {
-            let time = try wire.call("TIME").items ?? []
-            return (time.first?.int ?? 0) * 1_000
         }
 
         /// An event as the truth reads it; the last of equal names counts.

@@ -62,13 +62,6 @@ extension ServerSuites {
             return last
         }
 
-        /// The server's clock, ms. Whole seconds would be nearly a time to live ago.
-        private static func clock(_ wire: RedisWire) throws -> Int {
-            let parts = try #require(try wire.call("TIME").items).compactMap { Int($0.text ?? "") }
-            try #require(parts.count == 2)
-            return parts[0] * 1_000 + parts[1] / 1_000
-        }
-
         private static func node(_ stage: Stage, _ name: String) throws -> RunningNode {
             try stage.node(["--node-name", name])
         }
@@ -168,7 +161,7 @@ extension ServerSuites {
             let before = try await Self.settled(stage, 1)
             // As its first heartbeat writes it, and nothing after it.
             let wire = try stage.cluster.wire(of: RedisKeys.nodes)
-            let now = try Self.clock(wire)
+            let now = try wire.clock()
             try Self.record(
                 wire, "one", "\(now) \(now + 1_000) 00000000000000ff 1",
                 #"{"node":"one/000000ff","host":"h","version":"0","role":"follower","shards":0}"#)
@@ -194,7 +187,7 @@ extension ServerSuites {
                 #"{"node":"newer/000000bb","version":"9","state":"ready","ttl":3000,"# + common
                 + #","zone":{"name":"x"},"progress":{"9YEARS":{"sealedTo":1,"doneTo":1}}}"#
             try await eventually("all three own shards", within: Self.limit) {
-                let now = try Self.clock(wire)
+                let now = try wire.clock()
                 try Self.record(wire, "old", "\(now) 1 00000000000000aa 0", older)
                 try Self.record(wire, "newer", "\(now) 1 00000000000000bb 0", newer)
                 try Self.record(wire, "riddle", "\(now) 1 00000000000000cc 0", "no JSON")

@@ -117,3 +117,12 @@ final class RedisWire {
         buffer.append(contentsOf: chunk[..<count])
     }
 }
+
+extension RedisWire {
+    /// The server's clock, ms.
+    func clock() throws -> Int64 {
+        let parts = try call("TIME").items?.compactMap(\.int) ?? []
+        guard parts.count == 2 else { throw Trouble("TIME says \(parts)") }
+        return parts[0] * 1_000 + parts[1] / 1_000
+    }
+}
