@@ -6,6 +6,7 @@
     private var continuation: CheckedContinuation<Void, Never>?
     private var timer: LoopTimer?
 
+    /// Nobody sleeps yet.
     public init() {}
 
     /// Returns after the time, or when it is woken.

@@ -194,8 +194,26 @@ extension ServerSuites {
                 #expect(longest <= 80, "\(line):\n\(table)")
                 #expect(!table.contains("\u{1B}"), "colours in a file: \(line)")
             }
+            for line in Self.rows {
+                let words = line.split(separator: " ").map(String.init)
+                let rows = try await stage.must(words + ["-o", "ndjson"]).output
+                let first = try #require(rows.split(separator: "\n").first, "\(line)")
+                let value = try JSONSerialization.jsonObject(with: Data(first.utf8))
+                let covers = line == "export" ? ["final"] : ["from", "to", "final"]
+                for field in covers {
+                    #expect(Self.has([field[...]], in: value), "\(line): \(first)")
+                }
+            }
             try await node.terminate()
         }
+
+        /// What is read row by row says in each what it covers.
+        private static let rows = [
+            "top pages --last 24h", "report --website RTL --website TODAY --last 24h",
+            "trending pages --last 1h --floor 1 --times 1",
+            "series --website RTL --tier 5MINUTES --from 2h", "series --dimension W --from 2h",
+            "export",
+        ]
 
         private static let fields: [(String, [String])] = [
             (

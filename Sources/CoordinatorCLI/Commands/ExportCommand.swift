@@ -59,7 +59,7 @@ import Terminal
         case .csv where style.showsHeaders:
             output.write(
                 "tier,dimension,id,name,window,pageviews,devices"
-                    + (hasErrors ? ",pageviewsError\r\n" : "\r\n"))
+                    + (hasErrors ? ",pageviewsError" : "") + ",final\r\n")
         case .json: output.write("[")
         case .table, .wide:
             guard style.showsHeaders else { return }
@@ -114,7 +114,7 @@ import Terminal
         let error = row.pageviewsError.map { ",\"pageviewsError\":\($0)" } ?? ""
         line +=
             (",\"window\":\(row.window),\"pageviews\":\(row.pageviews),\"devices\":\(row.devices)"
-            + error + "}").utf8
+            + error + ",\"final\":\(row.isFinal)}").utf8
     }
 
     private func csv(_ row: WindowRow) {
@@ -130,7 +130,7 @@ import Terminal
             return Array(writer.take().dropLast(2))
         }
         let error = row.pageviewsError.map { ",\($0)" } ?? ""
-        line += ",\(row.window),\(row.pageviews),\(row.devices)\(error)\r\n".utf8
+        line += ",\(row.window),\(row.pageviews),\(row.devices)\(error),\(row.isFinal)\r\n".utf8
     }
 
     private func name(_ row: WindowRow, _ make: (String) -> [UInt8]) -> [UInt8] {

@@ -186,10 +186,11 @@ import Terminal
         return text
     }
 
-    /// What a heading tells people, for each row of csv: such rows are read without it.
+    /// What a heading tells people, for each row of csv and ndjson: such rows are read without it.
     struct CoverageColumns {
         let columns: [TableColumn]
         private let cells: [TableCell]
+        private let members: [JSONValue.Member]
 
         /// - Parameter hasDevices: whether the rows have estimates.
         init(_ interval: Interval, isFinal: Bool, hasDevices: Bool) {
@@ -202,6 +203,17 @@ import Terminal
                 ] + error
             columns = all.map { TableColumn("", field: $0.0, audience: .programs) }
             cells = all.map(\.1)
+            members =
+                Questions.members(interval, isFinal: isFinal)
+                + (hasDevices ? [.init("deviceError", .number(Figures.deviceError))] : [])
+        }
+
+        /// Rows as lines of ndjson.
+        func lines(_ rows: [JSONValue]) -> [JSONValue] {
+            rows.map { row in
+                guard case .object(let own) = row else { return row }
+                return .object(own + members)
+            }
         }
 
         /// The columns of rows that have pageviews, which may be too many by some.

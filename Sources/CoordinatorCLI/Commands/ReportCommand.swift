@@ -22,14 +22,13 @@ import Terminal
         let value = JSONValue.object(
             Questions.members(answer.interval, isFinal: answer.isFinal, asked)
                 + members(answer.value, names))
+        let coverage = Questions.CoverageColumns(
+            answer.interval, isFinal: answer.isFinal, hasDevices: false)
+        let lines = coverage.lines(answer.value.rows.map { line($0, names) })
         context.show(
             Document(
-                value,
-                lines: records.count == 1 ? nil : answer.value.rows.map { line($0, names) },
-                table: table(
-                    answer.value, names,
-                    Questions.CoverageColumns(
-                        answer.interval, isFinal: answer.isFinal, hasDevices: false))))
+                value, lines: records.count == 1 ? nil : lines,
+                table: table(answer.value, names, coverage)))
         for row in answer.value.rows where row.isUnknown {
             context.note(
                 "nothing was counted for "

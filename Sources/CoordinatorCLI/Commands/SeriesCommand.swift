@@ -74,7 +74,7 @@ import Terminal
             .init("metric", .string(metric.rawValue)), .init("id", .string(record.id.hex)),
             .init("name", .string(record.name)), .init("points", .array(values)),
         ]
-        return Document(.object(members), lines: values, table: table)
+        return Document(.object(members), lines: coverage.lines(values), table: table)
     }
 
     /// Columns of the longest bar: with time and figure it fits 80.

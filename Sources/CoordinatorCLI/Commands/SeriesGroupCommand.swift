@@ -130,7 +130,7 @@ import Terminal
                 .init("found", .optional(answer.value.found.map { Int64($0) })),
                 .init("series", .array(values)),
             ]
-        return Document(.object(members), lines: values, table: table)
+        return Document(.object(members), lines: coverage.lines(values), table: table)
     }
 
     /// The highest of each part of the interval, in eighths.

@@ -122,7 +122,7 @@ import Terminal
             values.append(.object(Self.members(row, rank, isPage: isPage)))
         }
         let value = JSONValue.object(members + [.init("rows", .array(values))])
-        return Document(value, lines: values, table: table)
+        return Document(value, lines: coverage.lines(values), table: table)
     }
 
     private static func columns(_ list: Figures.List, _ dimension: Dimension) -> [TableColumn] {

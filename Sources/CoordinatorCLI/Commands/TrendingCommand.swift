@@ -132,6 +132,6 @@ import Terminal
                 .init("floor", .integer(rule.floor)), .init("times", .number(rule.factor)),
                 .init("rows", .array(values)),
             ])
-        return Document(value, lines: values, table: table)
+        return Document(value, lines: coverage.lines(values), table: table)
     }
 }

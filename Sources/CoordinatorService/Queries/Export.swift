@@ -16,6 +16,8 @@ public struct WindowRow: Sendable {
     public let pageviewsError: Int64?
     /// As PFCOUNT gives them: not clamped, so that they can be compared.
     public let devices: Int64
+    /// Whether it is sealed in its shard; a late event may still revise it.
+    public let isFinal: Bool
 }
 
 /// Every window there is, several shards at a time, each in order and in bounded parts.
@@ -93,6 +95,8 @@ public struct WindowRow: Sendable {
         private let isWanted: @LoopActor () -> Bool
         private let body: @LoopActor (WindowRow) -> Void
         private var names: [RecordID: String] = [:]
+        /// Until when the base is sealed, ms.
+        private var baseSealed: Int64 = .min
 
         init(
             client: ShardClient, selection: Selection, isWanted: @escaping @LoopActor () -> Bool,
@@ -106,6 +110,9 @@ public struct WindowRow: Sendable {
 
         func run(_ now: Int64) async throws(ServiceError) {
             let index = try await client.index(from: selection.from, to: selection.to, now: now)
+            let ladder = client.deployment.ladder
+            baseSealed =
+                ladder.tiers.dropFirst().first.flatMap { index.state.sealed[$0.name] } ?? .min
             for dimension in selection.dimensions {
                 names.removeAll(keepingCapacity: true)
                 for tier in selection.tiers {
@@ -158,7 +165,10 @@ public struct WindowRow: Sendable {
                     WindowRow(
                         tier: tier, dimension: dimension, id: row.id, name: names[row.id] ?? "",
                         window: row.window, pageviews: row.views,
-                        pageviewsError: isExact ? nil : row.error, devices: devices.int ?? 0))
+                        pageviewsError: isExact ? nil : row.error, devices: devices.int ?? 0,
+                        // Merged windows are exported when they are done, those of the base as
+                        // they are.
+                        isFinal: tier.index > 0 || tier.end(of: row.window) <= baseSealed))
             }
         }
 
