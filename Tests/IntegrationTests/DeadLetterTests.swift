@@ -236,13 +236,7 @@ extension ServerSuites {
             try await eventually("everything is counted", within: .seconds(60)) {
                 try await stage.ledgers().reduce(0) { $0 + $1.counted.value } >= count
             }
-            let last = try #require(
-                letters.compactMap { Int64($0.entry.prefix { $0 != "-" }) }.max())
-            let until = last / 10_000 * 10_000 + 10_000
-            try await eventually("the last window is due, its grace included") {
-                try cluster.wire(of: Self.tracker).clock() > until + 1_000
-            }
-            try await stage.wait()
+            let until = try await Self.merged(letters, stage)
             let ledger = try await stage.ledger()
             #expect(ledger.read.value == 2 * count && ledger.counted.value == count, "\(ledger)")
             let file = try Self.arrived(letters)
@@ -252,6 +246,20 @@ extension ServerSuites {
             try await stage.expectSound()
             try await node.terminate()
             try await cluster.stop()
+        }
+
+        /// Waits until the last window of ten seconds that has a letter is merged.
+        ///
+        /// - Returns: its end, ms.
+        private static func merged(_ letters: [Listed], _ stage: Stage) async throws -> Int64 {
+            let last = try #require(
+                letters.compactMap { Int64($0.entry.prefix { $0 != "-" }) }.max())
+            let until = last / 10_000 * 10_000 + 10_000
+            try await eventually("the last window is due, its grace included") {
+                try stage.cluster.wire(of: tracker).clock() > until + 1_000
+            }
+            try await stage.wait()
+            return until
         }
 
         /// The letters' events at their first arrival, for the independent count.

@@ -112,6 +112,22 @@ public struct SearchQuestion: Hashable, Sendable {
         section = parts
     }
 
+    /// The question again, each time of a longer while before now, and at last as it was put.
+    ///
+    /// Whoever wants the newest of very many finds them in the first one that has enough; Redis
+    /// sorts everything that a question finds.
+    ///
+    /// - Units: ms since 1970.
+    public func narrowed(now: Int64) -> [SearchQuestion] {
+        let minute: Int64 = 60_000
+        let starts = [1, 10, 100, 1_000, 10_000].map { now - $0 * minute }
+        return starts.filter { $0 > since ?? .min }.map { start in
+            var question = self
+            question.since = start
+            return question
+        } + [self]
+    }
+
     /// Only what has this level; several must all hold.
     ///
     /// - Errors: `.levelOfWebsite`.

@@ -49,11 +49,14 @@ public struct SearchAnswer: Sendable {
     public static let maximumHits = 1_000
     /// Redis gives up here, so that no question holds counting up for longer.
     private static let serverTimeout: Duration = .seconds(1)
-    private let cluster: RedisCluster
+    /// More are not sorted to find the newest: those of the last while are.
+    private static let mostSorted: Int64 = 2_000
+    private let deployment: Deployment
+    private var cluster: RedisCluster { deployment.cluster }
 
     /// Searches in a deployment's documents.
     public init(_ deployment: Deployment) {
-        cluster = deployment.cluster
+        self.deployment = deployment
     }
 
     /// What is found.
@@ -62,21 +65,17 @@ public struct SearchAnswer: Sendable {
     public func answer(
         _ question: SearchQuestion, by order: Order, count: Int
     ) async throws(ServiceError) -> SearchAnswer {
-        let query: SearchQuestion.Query
-        do throws(SearchQuestion.Refusal) { query = try question.query() } catch {
-            throw .question("\(error)")
-        }
         // Without words everything fits alike.
         let order = question.words.isEmpty ? .lastVisited : order
         let masters = cluster.masters
         let limit = max(1, min(count, Self.maximumHits))
+        let plan = try Plan(
+            queries: await steps(question, order), dimension: question.dimension, order: order,
+            limit: limit)
         let cluster = cluster
         let replies = await gather(masters.count) { place -> Result<Part, ServiceError> in
             do throws(ServiceError) {
-                return .success(
-                    try await Self.ask(cluster, masters[place], place, question.dimension) {
-                        Self.command($0, query, order, limit)
-                    })
+                return .success(try await Self.ask(cluster, masters[place], place, plan))
             } catch {
                 return .failure(error)
             }
@@ -88,7 +87,42 @@ public struct SearchAnswer: Sendable {
             missing: found.missing)
     }
 
+    /// What is asked of a master, one after the other until there is enough.
+    private func steps(_ question: SearchQuestion, _ order: Order) async -> [SearchQuestion] {
+        guard order == .lastVisited else { return [question] }
+        // Without a clock everything is sorted.
+        do throws(ServiceError) {
+            return question.narrowed(now: try await deployment.serverTime())
+        } catch { return [question] }
+    }
+
     // MARK: One master
+
+    /// What every master is asked.
+    private struct Plan: Sendable {
+        /// Each of a longer while; the last one is the question as it was put.
+        let queries: [SearchQuestion.Query]
+        let dimension: Dimension
+        let order: Order
+        let limit: Int
+
+        var whole: SearchQuestion.Query { queries[queries.count - 1] }
+
+        init(
+            queries: [SearchQuestion], dimension: Dimension, order: Order, limit: Int
+        ) throws(ServiceError) {
+            do throws(SearchQuestion.Refusal) {
+                var written: [SearchQuestion.Query] = []
+                for question in queries { written.append(try question.query()) }
+                self.queries = written
+            } catch {
+                throw .question("\(error)")
+            }
+            self.dimension = dimension
+            self.order = order
+            self.limit = limit
+        }
+    }
 
     /// What one master found.
     private struct Match: Sendable {
@@ -107,41 +141,38 @@ public struct SearchAnswer: Sendable {
     }
 
     private static func ask(
-        _ cluster: RedisCluster, _ master: RedisMaster, _ number: Int, _ dimension: Dimension,
-        _ command: @LoopActor (SearchIndexName) -> [RedisArgument]
+        _ cluster: RedisCluster, _ master: RedisMaster, _ number: Int, _ plan: Plan
     ) async throws(ServiceError) -> Part {
         do throws(RedisError) {
             let limit = cluster.configuration.commandTimeout
             let names = try await IndexSurvey.names(cluster, master, timeout: limit)
             let facts = IndexPlanner.Master(
                 slots: master.slots, indexes: names.map { .init($0, isComplete: true) })
-            guard let name = facts.index(dimension)?.name else { return Part(gap: gap(master)) }
-            let replies = try await cluster.pipeline(
-                [
-                    RedisCommand(command(name), isRepeatable: true),
-                    RedisCommand("FT.INFO", .init(name.text), isRepeatable: true),
-                ], on: master.endpoint, lane: .reading)
-            if let error = replies[0].serverError {
-                let text = error.description.lowercased()
-                // It was dropped, or its slot went away, since it was listed.
-                if error.code == "MOVED" || text.contains("no such index") {
-                    return Part(gap: gap(master))
-                }
-                throw RedisError.server(
-                    code: error.code, message: error.message, endpoint: "\(master.endpoint)")
+            guard let name = facts.index(plan.dimension)?.name else {
+                return Part(gap: gap(master))
             }
-            let items = replies[0].items ?? []
-            var part = Part(total: items.first?.int ?? 0)
-            for place in stride(from: 1, to: items.count - 1, by: 2) {
-                guard let key = items[place].text else { continue }
-                // A sort key of a number is written `#1795549038708`.
-                let text = items[place + 1].text.map {
-                    $0.hasPrefix("#") ? $0.dropFirst() : $0[...]
-                }
-                let rank = text.flatMap { Double($0) } ?? 0
-                part.matches.append(Match(key: key, master: number, rank: rank))
+            var commands = [RedisCommand("FT.INFO", .init(name.text), isRepeatable: true)]
+            commands.append(command(name, plan, plan.queries[0], count: plan.limit))
+            if plan.queries.count > 1 { commands.append(command(name, plan, plan.whole, count: 0)) }
+            var replies = try await cluster.pipeline(commands, on: master.endpoint, lane: .reading)
+            let index = IndexSurvey.Index(name, info: replies.removeFirst())
+            guard var part = try part(replies[0], number, master) else {
+                return Part(gap: gap(master))
             }
-            let index = IndexSurvey.Index(name, info: replies[1])
+            if replies.count > 1, let all = try self.part(replies[1], number, master)?.total {
+                var next = all > mostSorted ? 1 : plan.queries.count - 1
+                while part.matches.count < plan.limit, next < plan.queries.count {
+                    let more = command(name, plan, plan.queries[next], count: plan.limit)
+                    let reply = try await cluster.pipeline(
+                        [more], on: master.endpoint, lane: .reading)[0]
+                    guard let found = try self.part(reply, number, master) else {
+                        return Part(gap: gap(master))
+                    }
+                    part = found
+                    next += 1
+                }
+                part.total = max(all, Int64(part.matches.count))
+            }
             if let filled = index.filled, filled < 1 {
                 part.gap =
                     "the search index of \(master.endpoint) is being filled "
@@ -155,20 +186,45 @@ public struct SearchAnswer: Sendable {
         }
     }
 
+    /// What a reply of FT.SEARCH holds; nil when the index was dropped, or its slot went away,
+    /// since it was listed.
+    private static func part(
+        _ reply: RedisValue, _ number: Int, _ master: RedisMaster
+    ) throws(RedisError) -> Part? {
+        if let error = reply.serverError {
+            let text = error.description.lowercased()
+            guard error.code != "MOVED", !text.contains("no such index") else { return nil }
+            throw .server(
+                code: error.code, message: error.message, endpoint: "\(master.endpoint)")
+        }
+        let items = reply.items ?? []
+        var part = Part(total: items.first?.int ?? 0)
+        for place in stride(from: 1, to: items.count - 1, by: 2) {
+            guard let key = items[place].text else { continue }
+            // A sort key of a number is written `#1795549038708`.
+            let text = items[place + 1].text.map { $0.hasPrefix("#") ? $0.dropFirst() : $0[...] }
+            let rank = text.flatMap { Double($0) } ?? 0
+            part.matches.append(Match(key: key, master: number, rank: rank))
+        }
+        return part
+    }
+
     private static func gap(_ master: RedisMaster) -> String {
         "\(master.endpoint) has no search index yet: the leader makes it, "
             + "see `coordinator status`"
     }
 
     private static func command(
-        _ name: SearchIndexName, _ query: SearchQuestion.Query, _ order: Order, _ count: Int
-    ) -> [RedisArgument] {
+        _ name: SearchIndexName, _ plan: Plan, _ query: SearchQuestion.Query, count: Int
+    ) -> RedisCommand {
         var words: [RedisArgument] = ["FT.SEARCH", .init(name.text), .init(query.text)]
         // Without the documents: in a cluster Redis 7.4 finds only those that lie in the slot of
         // the index's own name, because it takes the command's slot for that of every key it opens.
         words.append("NOCONTENT")
-        switch order {
+        switch plan.order {
         case .relevance: words += ["WITHSCORES", "SCORER", "BM25"]
+        // How many there are needs no order.
+        case .lastVisited where count == 0: break
         case .lastVisited: words += ["WITHSORTKEYS", "SORTBY", "last_visited", "DESC"]
         }
         words += ["LIMIT", "0", .init(count), "TIMEOUT", .init(serverTimeout.wholeMilliseconds)]
@@ -178,7 +234,7 @@ public struct SearchAnswer: Sendable {
                 words += [.init(parameter.name), .init(parameter.value)]
             }
         }
-        return words + ["DIALECT", "2"]
+        return RedisCommand(words + ["DIALECT", "2"], isRepeatable: true)
     }
 
     // MARK: All masters

@@ -157,4 +157,22 @@ struct SearchQuestionTests {
         #expect(try SearchQuestion.Level("x=y").place == nil)
         #expect(try SearchQuestion.Level("4=y").place == 4)
     }
+
+    @Test("the newest are looked for in a longer while each time, never before what was asked for")
+    func narrowing() throws {
+        let now: Int64 = 1_795_549_038_708
+        let minute: Int64 = 60_000
+        func starts(_ question: SearchQuestion) throws -> [String] {
+            try question.narrowed(now: now).map { question in
+                let text = try question.query().text
+                return text.split(separator: "[").dropFirst().first.map { String($0.prefix(13)) }
+                    ?? ""
+            }
+        }
+        var question = try SearchQuestion(words: "opera")
+        let all = [Int64(1), 10, 100, 1_000, 10_000].map { "\(now - $0 * minute)" }
+        #expect(try starts(question) == all + [""])
+        question.keep(since: now - 30 * minute)
+        #expect(try starts(question) == all.prefix(2) + ["\(now - 30 * minute)"])
+    }
 }
