@@ -29,7 +29,7 @@ struct IndexPlannerTests {
     @Test("a name is of the convention and reads back", arguments: Dimension.viewed)
     func names(dimension: Dimension) throws {
         let name = SearchIndexName(dimension, tag: "a7")
-        #expect(name.text == "I::\(dimension.rawValue):{a7}1::")
+        #expect(name.text == "I::\(dimension.rawValue):{a7}\(SearchIndexName.currentDefinition)::")
         #expect(SearchIndexName(parsing: name.text) == name)
         #expect(RedisKey(parsing: name.text)?.text == name.text)
     }
