@@ -37,7 +37,9 @@ wait_for() {
 }
 
 wait_for PONG ping "$@"
-if ask "$first" cluster info | grep -q cluster_state:ok; then
+# What a server kept says whether there is a cluster: its state is "fail" for some seconds after each start.
+if ask "$first" cluster info | grep -q '^cluster_slots_assigned:16384'; then
+    wait_for cluster_state:ok "cluster info" "$@"
     echo "form: it is a cluster already"
     exit 0
 fi

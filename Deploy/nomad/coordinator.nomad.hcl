@@ -1,8 +1,8 @@
 # Three nodes beside a Redis Cluster that is there already.
 #
-#     nomad var put nomad/jobs/coordinator redis_password=…
+#     nomad var put -in=json nomad/jobs/coordinator - < variable.json    {"Items":{"redis_password":"…"}}
 #     nomad job run -var image=registry.example.org/audience/coordinator:0.1.0 coordinator.nomad.hcl
-#     nomad alloc exec -job coordinator coordinator init
+#     nomad alloc exec -job coordinator coordinator init        settings are for ever
 
 variable "image" {
   type        = string
@@ -122,7 +122,8 @@ job "coordinator" {
 
       resources {
         cpu        = 200
-        memory     = 64
+        # memory_max holds only where the scheduler's memory oversubscription is on.
+        memory     = 256
         memory_max = 512
       }
     }

@@ -45,6 +45,39 @@ extension ServerSuites {
             await cluster.close()
         }
 
+        @Test("a long stream is trimmed whole, in steps; where it was cut is never ahead of that")
+        @LoopActor func trimmed() async throws {
+            let stage = try await Stage.fresh()
+            let key = RedisKeys.defaultSource
+            let wire = try stage.cluster.wire(of: key)
+            let fill = "for i = 1, 35000 do redis.call('XADD', KEYS[1], i .. '-0', 'a', 'b') end"
+            try wire.call("EVAL", fill, "1", key)
+            let cluster = RedisCluster(try stage.cluster.configuration())
+            try await cluster.start()
+            func cut() throws -> Int64 {
+                let note = try wire.call("HGET", SourceStream.stateKey(of: key), "trimmed").text
+                return note.flatMap { StreamID($0) }.map { Int64($0.milliseconds) } ?? 0
+            }
+            // One call alone, as a node that dies after it leaves it.
+            let first =
+                try await cluster.run(
+                    ScriptLibrary.trim, keys: [key, SourceStream.stateKey(of: key)],
+                    arguments: ["30001-0", "0"], slot: HashSlot(key: key)
+                ).int ?? 0
+            #expect((1...10_000).contains(first), "Redis is kept busy for a short while only")
+            #expect(try cut() == first + 1)
+            let stream = SourceStream(cluster, SourceRecord(heldImport: key, until: 0))
+            let bound = StreamID(milliseconds: 30_001, sequence: 0)
+            _ = try await stream.trim(before: bound, exactly: false)
+            let left = try wire.call("XLEN", key).int ?? 0
+            #expect((5_000..<5_100).contains(left), "a part of one node at most may stay: \(left)")
+            #expect(try cut() <= 30_001)
+            _ = try await stream.trim(before: bound, exactly: true)
+            #expect(try wire.call("XLEN", key).int == 5_000)
+            #expect(try cut() == 30_001)
+            await cluster.close()
+        }
+
         @Test("a source that is opened again is not taken for finished by who read it before")
         @LoopActor func openedAgain() async throws {
             let stage = try await Stage.fresh()

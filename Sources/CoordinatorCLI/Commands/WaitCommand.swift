@@ -12,7 +12,9 @@ import Terminal
 
     static func run(_ context: CommandContext) async throws(CommandError) -> ExitCode {
         let deployment = try await context.deployment()
-        let limit = context.arguments.span("timeout") ?? standardLimit
+        // Elsewhere the same setting is how long a command waits for Redis: that is not meant here.
+        let isMeant = context.arguments.origin("timeout") == .commandLine
+        let limit = isMeant ? context.arguments.span("timeout") ?? standardLimit : standardLimit
         let began = loopNow()
         var told = began
         while true {

@@ -68,6 +68,7 @@ import HTTPServer
         let control: ControlReading
         // That Redis is away is told by the next reading of everything.
         do throws(CommandError) { control = try await desk.control() } catch { return }
+        guard !streams.isEmpty else { return }
         let now = loopNow()
         let before = signs
         signs = control.signs

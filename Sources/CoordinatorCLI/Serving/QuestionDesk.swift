@@ -137,6 +137,10 @@ import Terminal
             await cluster.close()
             throw CommandError(error)
         }
+        if isClosed {
+            await cluster.close()
+            throw CommandError(.unreachable, "the node stops")
+        }
         // Two first questions at once: one client is enough.
         if let other = self.cluster {
             await cluster.close()

@@ -65,12 +65,17 @@ public struct NodeRecord: Sendable {
     public var timeToLiveMilliseconds: Int64 { statement.ttl ?? 3_000 }
 
     /// How often it says that it is there; nil of a version that does not tell.
-    public var heartbeatEveryMilliseconds: Int64? { statement.every }
+    public var heartbeatEveryMilliseconds: Int64? { Self.plausible(statement.every) }
     /// The lease that it takes as a leader, and how often it renews it; nil of a version that does
     /// not tell.
-    public var leaseMilliseconds: Int64? { statement.lease }
+    public var leaseMilliseconds: Int64? { Self.plausible(statement.lease) }
     /// See `leaseMilliseconds`.
-    public var renewEveryMilliseconds: Int64? { statement.renew }
+    public var renewEveryMilliseconds: Int64? { Self.plausible(statement.renew) }
+
+    /// A span that a node may really have: what another version wrote must not trap here.
+    private static func plausible(_ milliseconds: Int64?) -> Int64? {
+        milliseconds.flatMap { (1...3_600_000).contains($0) ? $0 : nil }
+    }
 
     /// How a node is; the raw value is what people and scripts read.
     public enum State: String, Sendable {

@@ -287,12 +287,20 @@ import RedisClient
     }
 
     /// Removes entries before `first`, all of them exactly when the source is finished.
+    ///
+    /// A call of the script removes some thousands, so that it keeps Redis busy for a few ms.
+    ///
+    /// - Returns: how many.
     func trim(before first: StreamID, exactly: Bool) async throws(ServiceError) -> Int64 {
+        var all: Int64 = 0
         do throws(RedisError) {
-            let reply = try await cluster.run(
-                ScriptLibrary.trim, keys: [key, stateKey],
-                arguments: [.init(first.description), exactly ? "1" : "0"], slot: slot)
-            return reply.int ?? 0
+            while true {
+                let reply = try await cluster.run(
+                    ScriptLibrary.trim, keys: [key, stateKey],
+                    arguments: [.init(first.description), exactly ? "1" : "0"], slot: slot)
+                guard let removed = reply.int, removed > 0 else { return all }
+                all += removed
+            }
         } catch {
             throw .redis(error)
         }

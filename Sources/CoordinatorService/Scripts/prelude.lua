@@ -240,6 +240,18 @@ local function seed(target, keys)
     end
 end
 
+-- Whether one id of a stream comes after another.
+local function newer(a, b)
+    local am, as = string.match(a, '^(%d+)-(%d+)$')
+    local bm, bs = string.match(b, '^(%d+)-(%d+)$')
+    if am ~= bm then
+        if #am ~= #bm then return #am > #bm end
+        return am > bm
+    end
+    if #as ~= #bs then return #as > #bs end
+    return as > bs
+end
+
 -- Entries of a stream behind a position, each field cut to `kept` bytes, which show that it is too long:
 -- a tracker may send fields of any size, and a thousand large ones are a reply that nobody can hold.
 -- A few at a time and 1 MiB at most, so that Redis is not kept busy with them either.

@@ -9,17 +9,6 @@
 -- XSETID writes in every case, so that a WAIT on the same connection covers all that was read.
 local stream, from, most = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
-local function newer(a, b)
-    local am, as = string.match(a, '^(%d+)-(%d+)$')
-    local bm, bs = string.match(b, '^(%d+)-(%d+)$')
-    if am ~= bm then
-        if #am ~= #bm then return #am > #bm end
-        return am > bm
-    end
-    if #as ~= #bs then return #as > #bs end
-    return as > bs
-end
-
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local before = string.format('%d-0', now - 1)

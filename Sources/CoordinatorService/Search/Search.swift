@@ -159,7 +159,10 @@ public struct SearchAnswer: Sendable {
             guard var part = try part(replies[0], number, master) else {
                 return Part(gap: gap(master))
             }
-            if replies.count > 1, let all = try self.part(replies[1], number, master)?.total {
+            if replies.count > 1 {
+                guard let all = try self.part(replies[1], number, master)?.total else {
+                    return Part(gap: gap(master))
+                }
                 var next = all > mostSorted ? 1 : plan.queries.count - 1
                 while part.matches.count < plan.limit, next < plan.queries.count {
                     let more = command(name, plan, plan.queries[next], count: plan.limit)
