@@ -56,7 +56,7 @@ truth.Reader = EntryReader
 def options(entries, tiers, allowance, sites, **more):
     return SimpleNamespace(
         tiers=truth.ladder(tiers), outage_allowance=truth.span(allowance), sites=sites,
-        files=[entries], **more)
+        files=[entries], device_key=None, **more)
 
 
 def compare(export, entries, tiers, allowance, sites, until, scratch):
