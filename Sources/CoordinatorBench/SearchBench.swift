@@ -157,7 +157,7 @@ import TrafficGenerator
     private func otherKinds(
         _ generator: TrafficGenerator, _ section: @escaping (inout SplitMix64) -> String
     ) -> [(name: String, make: Make)] {
-        let since = generator.options.startMilliseconds - 1
+        let options = generator.options
         return [
             (
                 "sections by the first letters of a level",
@@ -169,10 +169,19 @@ import TrafficGenerator
                 }
             ),
             (
-                "everything since, newest first",
+                "visited in the last two hours, newest first",
                 { _ in
                     var question = try SearchQuestion(words: "")
-                    question.keep(since: since)
+                    question.keep(
+                        since: options.startMilliseconds + options.spanMilliseconds - 7_200_000)
+                    return (question, .lastVisited)
+                }
+            ),
+            (
+                "everything, newest visit first",
+                { _ in
+                    var question = try SearchQuestion(words: "")
+                    question.keep(since: options.startMilliseconds - 1)
                     return (question, .lastVisited)
                 }
             ),

@@ -35,21 +35,26 @@ import TrafficGenerator
         return firsts.count
     }
 
-    /// Writes one view of every page there is, however rarely it is read, into the first source.
+    /// Writes one view of every page there is, however rarely it is read, into the first source:
+    /// spread over the whole span, in an order that has nothing to do with sites and sections.
     func loadEveryPage(into bench: BenchCluster) async throws(BenchError) -> Int {
         let slot = HashSlot(key: Self.firstSource)
-        let start = UInt64(generator.options.startMilliseconds)
-        let pages = generator.options.pages
-        try await bench.pipeline(pages) { index in
-            self.lastID = StreamID(milliseconds: start, sequence: UInt64(index))
+        let options = generator.options
+        var random = SplitMix64(seed: options.seed)
+        let pages = (0..<options.pages).shuffled(using: &random)
+        try await bench.pipeline(pages.count) { place in
+            let time =
+                options.startMilliseconds
+                + options.spanMilliseconds * Int64(place) / Int64(pages.count)
+            self.lastID = StreamID(milliseconds: UInt64(time), sequence: UInt64(place))
             return (
                 RedisCommand(
                     "XADD", .init(Self.firstSource), .init(self.lastID.description), "url",
-                    .init(self.generator.pageAddress(index)), "uui", .init("\(index % 999)")),
+                    .init(self.generator.pageAddress(pages[place])), "uui", .init("\(place % 999)")),
                 slot
             )
         }
-        return pages
+        return pages.count
     }
 
     /// Writes all events into a source's stream, ids after their arrival.
