@@ -47,10 +47,11 @@ import TrafficGenerator
                 options.startMilliseconds
                 + options.spanMilliseconds * Int64(place) / Int64(pages.count)
             self.lastID = StreamID(milliseconds: UInt64(time), sequence: UInt64(place))
+            let address = self.generator.pageAddress(pages[place])
             return (
                 RedisCommand(
                     "XADD", .init(Self.firstSource), .init(self.lastID.description), "url",
-                    .init(self.generator.pageAddress(pages[place])), "uui", .init("\(place % 999)")),
+                    .init(address), "uui", .init("\(place % 999)")),
                 slot
             )
         }

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Measures enrichment against an API that fails and stalls: what it costs ingest, and how it recovers.
+"""Measures how enrichment recovers from an API that fails and stalls.
 
-Usage: measure.py ingest|recovery --program PATH [--pairs 6] [--events 300000] [--pages 3000] [--bad 180]
+Usage: measure.py --program PATH [--pages 3000] [--bad 180]
 A cluster of three masters on this machine is started for it with Deploy/cluster, and ended.
 
-ingest    a full stream is counted with enrichment and without, in turn; prints events/s of each, and the ratio
-recovery  three nodes; half of the API's answers are errors and half come after 5 s; one node is killed; then the
-          API is well again; prints how many pages have their metadata how long after that, and the limits seen
+Three nodes; half of the API's answers are errors and half come after 5 s; one node is killed; then the API is
+well again. Prints how many pages have their metadata how long after that, and the limits seen. What enrichment
+costs counting is measured by `coordinator-bench enrich`.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -101,65 +100,23 @@ class Scene:
             wire.send([["XADD", STREAM, "*", "url", "http://www.rtl.lu/actu/monde/a/%d.html" % (number % pages),
                         "uui", "device%d" % (number % 9973)] for number in range(start, min(start + 5000, events))])
 
-    def node(self, name, enriched, *more):
-        words = [self.program, "run", "--node-name", name, "--redis-url", self.seeds, *more]
-        if enriched:
-            words += ["--enrich-url", self.url + "/items/urn:newstool:article:{article_id}", "--enrich-allow", "127.0.0.1",
-                      "--enrich-allow-private"]
+    def node(self, name, *more):
+        words = [self.program, "run", "--node-name", name, "--redis-url", self.seeds, "--enrich-url",
+                 self.url + "/items/urn:newstool:article:{article_id}", "--enrich-allow", "127.0.0.1",
+                 "--enrich-allow-private", *more]
         node = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=open(self.folder + "/" + name + ".log", "a"))
         self.nodes.append(node)
         return node
 
-    def end(self, node):
-        node.terminate()
-        node.wait()
-        self.nodes.remove(node)
-
-    def counted(self):
-        return sum(int(source["counted"]) for source in json.loads(self.run("sources", "-o", "json")))
-
     def status(self):
         return json.loads(self.run("enrichment", "status", "-o", "json"))
-
-
-def cpu(node):
-    with open("/proc/%d/stat" % node.pid, encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def ingest(scene, options):
-    speeds, costs = {True: [], False: []}, {True: [], False: []}
-    for pair in range(options.pairs):
-        for enriched in ((True, False) if pair % 2 else (False, True)):
-            scene.fresh()
-            scene.load(options.events, options.pages)
-            scene.ask("/control?error_share=0.5&stall_share=0.5&stall=5")
-            scene.ask("/stats?reset=1")
-            node = scene.node("a", enriched)
-            while scene.counted() == 0:
-                pass
-            first, begun = scene.counted(), time.monotonic()
-            while scene.counted() < options.events:
-                time.sleep(0.02)
-            took = time.monotonic() - begun
-            speeds[enriched].append((options.events - first) / took)
-            costs[enriched].append(cpu(node) / options.events * 1e6)
-            requests = scene.ask("/stats")["requests"]
-            print("%-7s %8.0f events/s, %5.2f µs of the node's CPU an event, %d requests"
-                  % ("with" if enriched else "without", speeds[enriched][-1], costs[enriched][-1], requests), flush=True)
-            scene.end(node)
-    for name, values in (("speed", speeds), ("CPU", costs)):
-        print("%s, median: with %.4g, without %.4g, ratio %.4f" % (
-            name, statistics.median(values[True]), statistics.median(values[False]),
-            statistics.median(values[True]) / statistics.median(values[False])))
 
 
 def recovery(scene, options):
     scene.fresh()
     scene.ask("/control?error_share=0.5&stall_share=0.5&stall=5")
     limits = ["--enrich-rate", "40", "--enrich-concurrency", "16", "--enrich-refresh", "0s", "--lease", "1s"]
-    nodes = [scene.node(name, True, *limits) for name in "abc"]
+    nodes = [scene.node(name, *limits) for name in "abc"]
     scene.load(options.pages, options.pages)
     begun = time.monotonic()
     killed = False
@@ -169,7 +126,7 @@ def recovery(scene, options):
             nodes[0].kill()
             nodes[0].wait()
             scene.nodes.remove(nodes[0])
-            scene.node("d", True, *limits)
+            scene.node("d", *limits)
             killed = True
     status = scene.status()
     print("ill for %d s: %d of %d pages, %d put off, %s" % (
@@ -197,16 +154,13 @@ def recovery(scene, options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["ingest", "recovery"])
     parser.add_argument("--program", required=True)
-    parser.add_argument("--pairs", type=int, default=6)
-    parser.add_argument("--events", type=int, default=300000)
     parser.add_argument("--pages", type=int, default=3000)
     parser.add_argument("--bad", type=int, default=180)
     options = parser.parse_args()
     scene = Scene(os.path.abspath(options.program))
     try:
-        (ingest if options.what == "ingest" else recovery)(scene, options)
+        recovery(scene, options)
     finally:
         scene.close()
 

@@ -78,6 +78,63 @@ extension ServerSuites {
             await cluster.close()
         }
 
+        @Test("how much is left to read is known without reading it")
+        @LoopActor func backlog() async throws {
+            let stage = try await Stage.fresh()
+            let key = RedisKeys.defaultSource
+            let wire = try stage.cluster.wire(of: key)
+            let fill = """
+                for i = ARGV[1], ARGV[2] do redis.call('XADD', KEYS[1], i .. '-0', 'a', 'b') end
+                """
+            func add(_ first: Int, _ last: Int) throws {
+                try wire.call("EVAL", fill, "1", key, "\(first)", "\(last)")
+            }
+            func id(_ number: Int) -> StreamID {
+                StreamID(milliseconds: UInt64(number), sequence: 0)
+            }
+            let cluster = RedisCluster(try stage.cluster.configuration())
+            try await cluster.start()
+            let stream = SourceStream(cluster, SourceRecord(heldImport: key, until: 0))
+            func read(_ first: Int, _ last: Int, more: Int = 0) async throws {
+                _ = try await stream.confirm(
+                    after: id(last), count: more, step: (id(first), last - first)
+                ) { _, _ in }
+            }
+            func left(after number: Int) async throws -> Int64 {
+                try await stream.count(after: id(number))
+            }
+            try add(1, 150_000)
+            #expect(try await left(after: 149_999) == 1)
+            try await read(0, 1_000)
+            #expect(try await left(after: 1_000) == 100_000, "so many at least: nobody knows")
+            // Nothing more is there: from here on it is known.
+            try await read(149_000, 150_000, more: 10)
+            #expect(try await left(after: 150_000) == 0)
+            #expect(try await left(after: 149_000) == 1_000, "a shard is behind")
+            try add(150_001, 350_000)
+            try await read(150_000, 160_000)
+            let reads = try wire.calls(of: "xrange")
+            #expect(try await left(after: 160_000) == 190_000)
+            #expect(try await left(after: 159_000) == 191_000)
+            #expect(try await left(after: 161_000) == 189_000)
+            #expect(try wire.calls(of: "xrange") - reads <= 4, "the backlog itself is not read")
+            // A node that takes over begins a little before, or behind.
+            try await read(159_500, 160_500)
+            #expect(try await left(after: 160_500) == 189_500)
+            try await read(161_000, 162_000)
+            #expect(try await left(after: 162_000) == 188_000)
+            // Further away nobody reads through what lies between.
+            try await read(190_000, 191_000)
+            #expect(try await left(after: 191_000) == 100_000)
+            try await read(349_500, 350_000, more: 10)
+            #expect(try await left(after: 300_000) == 50_000)
+            // Another stream under the same name has numbers of its own.
+            try wire.call("DEL", key)
+            try add(1, 10)
+            #expect(try await left(after: 0) == 10)
+            await cluster.close()
+        }
+
         @Test("a source that is opened again is not taken for finished by who read it before")
         @LoopActor func openedAgain() async throws {
             let stage = try await Stage.fresh()

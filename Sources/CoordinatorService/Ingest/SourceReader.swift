@@ -201,8 +201,10 @@ import RedisClient
             more = !read.isEnd
         }
         let isEnd = !more
-        let end = try await stream.confirm(after: batch.through, count: isEnd ? Self.chunk / 2 : 0)
-        {
+        let end = try await stream.confirm(
+            after: batch.through, count: isEnd ? Self.chunk / 2 : 0,
+            step: (batch.from, batch.entries)
+        ) {
             self.intake.take($0, $1, into: batch)
         }
         try stream.checkOneServer(since: server)

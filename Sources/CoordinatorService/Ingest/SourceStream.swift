@@ -20,7 +20,7 @@ import RedisClient
 
     let cluster: RedisCluster
     let key: String
-    private let stateKey: String
+    let stateKey: String
     let slot: HashSlot
     private let kind: SourceRecord.Kind
     private let care = Care()
@@ -163,10 +163,13 @@ import RedisClient
 
     /// Reads what is left, and makes sure that what was read will last.
     ///
-    /// - Parameter count: 0 when more is known to follow; then nothing is read, only made sure of.
+    /// - Parameters:
+    ///   - count: 0 when more is known to follow; then nothing is read, only made sure of.
+    ///   - step: where the reading began and how many entries it took, for who reads on; it is
+    ///     noted how many there were so far.
     /// - Errors: `.clusterDown` inside `.redis` when no replica showed that it holds what was read.
     func confirm(
-        after position: StreamID, count: Int,
+        after position: StreamID, count: Int, step: (from: StreamID, entries: Int)? = nil,
         _ take: @escaping @LoopActor (StreamID, EntryFields) -> Void
     ) async throws(ServiceError) -> End {
         var mustWait = false
@@ -174,7 +177,7 @@ import RedisClient
             // Known before it is asked: when the answer comes another master may be in its place.
             let asked = cluster.master(of: slot)
             let waits = mustWait || (asked?.replicaCount ?? 0) > 0
-            let items = try await read(after: position, count: count, waits: waits)
+            let items = try await read(after: position, count: count, step: step, waits: waits)
             let online = items.reply[2].int ?? 0
             if online > 0, !waits {
                 // A replica came meanwhile: what was read has to be shown to it.
@@ -206,12 +209,13 @@ import RedisClient
     }
 
     private func read(
-        after position: StreamID, count: Int, waits: Bool
+        after position: StreamID, count: Int, step: (from: StreamID, entries: Int)?, waits: Bool
     ) async throws(ServiceError) -> (reply: [RedisValue], acknowledged: Int64) {
         let script = ScriptLibrary.read.command(
             keys: [key, stateKey],
             arguments: [
                 .init(position.description), .init(count), sourceKind, .init(Self.keptBytes),
+                .init(step?.from.description ?? ""), .init(step?.entries ?? 0),
             ], isRepeatable: true)
         let wait = RedisCommand.wait(replicas: 1, timeout: Self.confirmWithin)
         do throws(RedisError) {
@@ -304,31 +308,5 @@ import RedisClient
         } catch {
             throw .redis(error)
         }
-    }
-}
-
-extension SourceStream {
-    /// The id of the newest entry there is; nil when there is none.
-    func lastEntry() async throws(ServiceError) -> StreamID? {
-        let reply = try await cluster.ask(
-            ["XREVRANGE", .init(key), "+", "-", "COUNT", "1"], slot: slot)
-        return reply.items?.first?.items?.first?.text.flatMap { StreamID($0) }
-    }
-
-    /// Counting stops here: more is "at least".
-    private static let mostCounted = 1_000_000
-
-    /// Entries after a position; the stream cannot tell, so they are read through, without their
-    /// fields.
-    func count(after position: StreamID) async throws(ServiceError) -> Int64 {
-        var total: Int64 = 0
-        var from = position
-        while total < Self.mostCounted {
-            let chunk = try await chunk(after: from, through: nil, count: 5_000) { _, _ in }
-            total += Int64(chunk.count)
-            guard !chunk.isEnd, let last = chunk.last else { return total }
-            from = last
-        }
-        return total
     }
 }

@@ -45,6 +45,14 @@ final class RedisWire {
         return try reply()
     }
 
+    /// How often the server was sent a command, by clients and scripts.
+    func calls(of command: String) throws -> Int {
+        let lines = try call("INFO", "commandstats").text?.split(whereSeparator: \.isNewline) ?? []
+        let head = "cmdstat_\(command):calls="
+        let line = lines.first { $0.hasPrefix(head) }
+        return line.flatMap { Int($0.dropFirst(head.count).prefix { $0 != "," }) } ?? 0
+    }
+
     /// Many commands in one go; their replies are checked for errors only.
     func pipeline(_ commands: [[[UInt8]]]) throws {
         for part in stride(from: 0, to: commands.count, by: 200) {
