@@ -1,9 +1,9 @@
-import CoordinatorCore
+public import CoordinatorCore
 import EventLoop
 import Glibc
 
 /// A part of the node's time: what is taken beyond it has to be waited for.
-struct HTTPAllowance {
+public struct HTTPAllowance: Sendable {
     /// How long this thread has run so far. Not the time of day: what a busy machine takes away is
     /// not the peers' doing, and must not make probes wait.
     static var time: Duration {
@@ -13,13 +13,14 @@ struct HTTPAllowance {
     }
 
     /// The part, of one.
-    let share: Double
+    public let share: Double
     /// So much may be taken at once before the part counts.
-    let burst: Duration
+    public let burst: Duration
     private var left: Duration
     private var at: MonotonicInstant
 
-    init(share: Double, burst: Duration, now: MonotonicInstant) {
+    /// An allowance of which nothing was taken yet.
+    public init(share: Double, burst: Duration, now: MonotonicInstant) {
         self.share = share
         self.burst = burst
         left = burst
@@ -29,7 +30,7 @@ struct HTTPAllowance {
     /// Takes time that was spent.
     ///
     /// - Returns: how long to rest until the part is kept again; nil when it is.
-    mutating func spend(_ time: Duration, now: MonotonicInstant) -> Duration? {
+    public mutating func spend(_ time: Duration, now: MonotonicInstant) -> Duration? {
         left = min(burst, left + (now - at) * share) - time
         at = now
         return left < .zero ? .zero - left / share : nil

@@ -1,3 +1,4 @@
+import CoordinatorCore
 import HTTPServer
 import Testing
 
@@ -69,6 +70,20 @@ struct HTTPPartsTests {
         }
         let (first, last) = (fastest(0), fastest(secret.count - 1))
         #expect(first > last / 2, "\(first) at the first byte, \(last) at the last")
+    }
+
+    @Test("what is taken beyond a part is waited for until the part is kept again")
+    func allowance() {
+        let start = MonotonicInstant(nanoseconds: 0)
+        var allowance = HTTPAllowance(share: 0.25, burst: .seconds(2), now: start)
+        #expect(allowance.spend(.seconds(2), now: start) == nil, "so much at once is free")
+        #expect(allowance.spend(.seconds(1), now: start) == .seconds(4))
+        let later = start + .seconds(4)
+        #expect(allowance.spend(.zero, now: later) == nil, "who has rested owes nothing")
+        #expect(allowance.spend(.milliseconds(100), now: later) == .milliseconds(400))
+        let long = later + .seconds(1_000)
+        #expect(allowance.spend(.seconds(2), now: long) == nil, "no more than that is saved up")
+        #expect(allowance.spend(.milliseconds(1), now: long) == .milliseconds(4))
     }
 
     @Test("the bounds are those that are documented")

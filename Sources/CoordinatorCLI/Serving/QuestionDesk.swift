@@ -9,7 +9,7 @@ import Terminal
 /// Answers questions from Redis, each once for all who ask it at about the same time.
 ///
 /// - Not guaranteed: an answer to everybody. Questions that nobody asked just now are bounded in
-///   number and rate: what is served here must not keep Redis from counting.
+///   number and in the time they take: what is served here must not keep the node from counting.
 /// - Thread: loop only.
 @LoopActor final class QuestionDesk {
     /// Questions that are being looked up, each with those who wait for it.
@@ -17,9 +17,12 @@ import Terminal
     private static let mostWaiting = 64
     /// Answers that are kept: all routes and some figures.
     private static let mostKept = 128
-    /// New questions a second, and at once.
-    private static let rate = 20.0
-    private static let burst = 40.0
+    /// The part of the time that all looking up may take, and how much at once before it counts: a
+    /// few people's dashboards take a tenth of it.
+    private static let share = 0.25
+    private static let burst: Duration = .seconds(5)
+    /// Also when looking takes long because Redis does not answer: that is when somebody looks.
+    private static let longestRest: Duration = .seconds(1)
 
     private struct Kept {
         let response: HTTPResponse
@@ -32,8 +35,9 @@ import Terminal
     private var waiting: [[String]: [@LoopActor (HTTPResponse) -> Void]] = [:]
     private var queue: [(words: [String], arguments: ParsedArguments, lifetime: Duration)] = []
     private var underWay = 0
-    private var permits = QuestionDesk.burst
-    private var permitsAt = loopNow()
+    private var allowance = HTTPAllowance(share: share, burst: burst, now: loopNow())
+    /// Runs while the looking rests.
+    private var rest: LoopTimer?
     private var isClosed = false
 
     /// - Parameter configuration: of a client of its own, which connects at the first question.
@@ -45,6 +49,8 @@ import Terminal
 
     func close() async {
         isClosed = true
+        rest?.close()
+        rest = nil
         await cluster?.close()
     }
 
@@ -75,32 +81,44 @@ import Terminal
         do throws(CommandError) { arguments = try Capture.parse(words) } catch {
             return body(Self.problem(error))
         }
-        permits = min(Self.burst, permits + (now - permitsAt) / .seconds(1) * Self.rate)
-        permitsAt = now
-        guard permits >= 1, queue.count < Self.mostWaiting, !isClosed else {
+        guard queue.count < Self.mostWaiting, !isClosed else {
             return body(
                 .problem(
                     503, "Service Unavailable", "too many different questions at once: ask again",
                     headers: [("Retry-After", "1")]))
         }
-        permits -= 1
         waiting[words] = [body]
         queue.append((words, arguments, lifetime))
         work()
     }
 
     private func work() {
-        while underWay < Self.mostUnderWay, !queue.isEmpty {
+        while rest == nil, underWay < Self.mostUnderWay, !queue.isEmpty {
             let (words, arguments, lifetime) = queue.removeFirst()
             underWay += 1
             spawn {
+                let began = loopNow()
                 let response = await self.look(arguments)
                 self.underWay -= 1
+                self.spend(loopNow() - began)
                 self.keep(response, of: words, for: lifetime)
                 for body in self.waiting.removeValue(forKey: words) ?? [] { body(response) }
                 self.work()
             }
         }
+    }
+
+    private func spend(_ time: Duration) {
+        guard let pause = allowance.spend(time, now: loopNow()), rest == nil, !isClosed else {
+            return
+        }
+        let timer = LoopTimer { [weak self] in
+            self?.rest?.close()
+            self?.rest = nil
+            self?.work()
+        }
+        rest = timer
+        timer.start(after: min(Self.longestRest, pause))
     }
 
     private func keep(_ response: HTTPResponse, of words: [String], for lifetime: Duration) {
