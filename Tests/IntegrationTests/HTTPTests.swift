@@ -162,6 +162,8 @@ extension ServerSuites {
                 #expect(answer.fields["x-content-type-options"] == "nosniff")
                 #expect(answer.fields["x-frame-options"] == "DENY")
                 #expect(answer.fields["referrer-policy"] == "no-referrer")
+                #expect(answer.fields["cross-origin-opener-policy"] == "same-origin")
+                #expect(answer.fields["cross-origin-resource-policy"] == "same-origin")
                 #expect(!answer.fields.keys.contains { $0.hasPrefix("access-control") })
             }
             let preflight = try HTTPWire.ask(
