@@ -88,8 +88,8 @@ def stand_in(host, program):
     target = os.path.join(host.scratch, "prebuilt", "out", "usr", "bin")
     os.makedirs(target)
     host.run("install", "-m", "0755", "--strip", program, os.path.join(target, "coordinator"))
-    # A debug build finds them beside itself.
-    for path in re.findall(r"=> (\S*/(?:libswift|lib_?Foundation)\S*\.so)", host.run("ldd", program)):
+    # A debug build finds the toolchain's libraries beside itself.
+    for path in re.findall(r"=> (/(?!lib/|lib64/|usr/lib)\S+\.so\S*)", host.run("ldd", program)):
         shutil.copy(path, target)
     return os.path.join(host.scratch, "prebuilt")
 

@@ -82,7 +82,7 @@ def feed(host, seeds):
         raise Wrong("redis-cli did not append all events")
 
 
-def containers(host, program):
+def containers(host, program, judges_figures):
     say("running three nodes in containers")
     seeds = host.cluster()
     nodes = Containers(host, seeds, program)
@@ -140,9 +140,9 @@ def containers(host, program):
         ends.append(time.monotonic() - begun)
         if host.podman("inspect", name, "--format", "{{.State.ExitCode}}").strip() != "0":
             raise Wrong("%s did not end with 0 after SIGTERM" % name)
-    if resident > LARGEST_RSS_MEGABYTES:
+    if judges_figures and resident > LARGEST_RSS_MEGABYTES:
         raise Wrong("an idle node has %.1f MB resident, more than %d" % (resident, LARGEST_RSS_MEGABYTES))
-    if started > LONGEST_START_MILLISECONDS:
+    if judges_figures and started > LONGEST_START_MILLISECONDS:
         raise Wrong("a node took %.0f ms to be ready" % started)
     return [
         ("three containers: read-only root, user 10001, no capability", "ready"),
