@@ -169,6 +169,12 @@ extension ServerSuites {
             let finished = try await stage.run(["wait", "--timeout", "300ms"])
             #expect(finished.code == Code.unreachable)
             #expect(finished.errors.contains("no node"), "\(finished.errors)")
+            // How long commands wait for Redis, set for all of them, is not how long this one does.
+            let all = try stage.start(["wait"], environment: ["COORDINATOR_TIMEOUT": "300ms"])
+            try await eventually("it says what it waits for") { all.errors.contains("waiting:") }
+            let node = try stage.node()
+            #expect(try await all.finish().code == 0)
+            try await node.terminate()
         }
 
         @Test("the JSON has the fields that scripts rely on, and tables fit 80 columns")

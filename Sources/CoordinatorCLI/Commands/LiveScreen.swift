@@ -64,7 +64,8 @@ struct LiveScreen {
         let current = reading.bars.last?.pageviews ?? 0
         let span = NumberText.span(.milliseconds(max(0, reading.now - reading.devicesFrom)))
         let text =
-            "\(NumberText.grouped(last)) views in the last \(bar), \(NumberText.grouped(current)) "
+            // Short enough for 80 columns up to a million views.
+            "\(NumberText.grouped(last)) views in \(bar), \(NumberText.grouped(current)) "
             + "in this one · \(NumberText.grouped(reading.devices)) devices "
             + "± \(NumberText.percent(Figures.deviceError)) in \(span)"
         return toned(cut(text), .strong)
