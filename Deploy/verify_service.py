@@ -104,6 +104,19 @@ def service(host, base_tar, program):
     until("the new one is ready", lambda: is_ready(port), 20)
     report.append(("a node that hangs (SIGSTOP) is started again after", "%.0f s" % waited))
 
+    def install():
+        machine.run("apt-get", "install", "-y", "--reinstall", "/coordinator.deb", DEBIAN_FRONTEND="noninteractive")
+
+    main = machine.show("MainPID")
+    install()
+    until("the new program's node is ready", lambda: is_ready(port), 20)
+    if machine.show("MainPID") in ("0", main):
+        raise Wrong("a node that ran when the package was installed again is not a new one")
+    with open(configuration, encoding="utf-8") as file:
+        if seeds not in file.read():
+            raise Wrong("installing it again lost the configuration")
+    report.append(("the package installed again over a running node", "another process, ready"))
+
     begun = time.monotonic()
     machine.run("systemctl", "stop", UNIT)
     stopped = time.monotonic() - begun
@@ -113,17 +126,20 @@ def service(host, base_tar, program):
     exposure = machine.run("systemd-analyze", "security", "--no-pager", UNIT, check=False).splitlines()[-1]
     report.append(("systemd-analyze security", exposure.split(": ", 1)[-1].split()[0]))
 
-    machine.run("apt-get", "install", "-y", "--reinstall", "/coordinator.deb", DEBIAN_FRONTEND="noninteractive")
-    with open(configuration, encoding="utf-8") as file:
-        if seeds not in file.read():
-            raise Wrong("installing it again lost the configuration")
+    install()
+    if machine.show("ActiveState") != "inactive":
+        raise Wrong("installing it again started a node that somebody had stopped")
+    machine.run("systemctl", "start", UNIT)
+    until("it is ready", lambda: is_ready(port), 20)
     machine.run("apt-get", "remove", "-y", "coordinator")
     if os.path.exists(os.path.join(root, "usr/bin/coordinator")) or not os.path.exists(configuration):
         raise Wrong("remove takes the program and leaves the configuration")
+    if is_ready(port):
+        raise Wrong("remove leaves the node running")
     machine.run("apt-get", "purge", "-y", "coordinator")
     left = host.run("find", root + "/etc", root + "/usr", root + "/lib/", root + "/var/lib", "-xdev",
                     "-name", "*coordinator*", check=False).split()
     if left:
         raise Wrong("purge leaves %s" % " ".join(left))
-    report.append(("remove keeps the configuration, purge leaves", "nothing"))
+    report.append(("remove ends a running node, keeps the configuration, purge leaves", "nothing"))
     return report

@@ -95,6 +95,18 @@ extension ServerSuites {
             try await peer.stop()
         }
 
+        @Test("a server is told by which name it is asked for; a number is none")
+        @LoopActor func serverNameIndication() async throws {
+            let peer = try await TLSPeer("named")
+            #expect(await outcome(try await configuration(peer, host: "localhost")) == nil)
+            #expect(await outcome(try await configuration(peer)) != nil)
+            let named = try await configuration(peer) { options, _ in
+                options.serverName = "localhost"
+            }
+            #expect(await outcome(named) == nil)
+            try await peer.stop()
+        }
+
         @Test("a server without TLS 1.2 is refused; one that wants a certificate gets it")
         @LoopActor func versionsAndClients() async throws {
             let old = try await TLSPeer("tls11")
@@ -198,6 +210,15 @@ extension ServerSuites {
             #expect(careful.errors.contains("--cacert"), "\(careful.errors)")
             let careless = try await Child(words + ["--insecure"]).finish()
             #expect(careless.errors.contains("not verified"), "\(careless.errors)")
+            // A node says it in its log, where somebody looks later.
+            let node = try Child([
+                Package.program, "run", "--redis-url", "rediss://127.0.0.1:\(peer.port)",
+                "--insecure",
+                "--http", "off",
+            ])
+            try await eventually("the log says it") { node.errors.contains("event=insecure") }
+            node.send(SIGTERM)
+            _ = try await node.finish()
             try await peer.stop()
         }
     }

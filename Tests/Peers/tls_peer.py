@@ -3,10 +3,10 @@
 Prints its port and serves until it is killed. Python's ssl is not what the client under test is
 made of, but for OpenSSL itself.
 
-Modes: well; tls11 (offers nothing newer); client (wants a client certificate); garbage (bytes that
-are no TLS); plain (answers as a plain Redis does); cut (ends in the middle of its first flight);
-torn (sends every byte by itself); cutoff (answers, then ends without close_notify); bye (answers,
-then says good-bye as TLS does).
+Modes: well; tls11 (offers nothing newer); client (wants a client certificate); named (wants to be
+asked for as localhost); garbage (bytes that are no TLS); plain (answers as a plain Redis does); cut
+(ends in the middle of its first flight); torn (sends every byte by itself); cutoff (answers, then ends
+without close_notify); bye (answers, then says good-bye as TLS does).
 """
 
 import argparse
@@ -23,6 +23,9 @@ def context(options):
         made.minimum_version = ssl.TLSVersion.TLSv1_1
         made.maximum_version = ssl.TLSVersion.TLSv1_1
         made.set_ciphers("ALL:@SECLEVEL=0")
+    if options.mode == "named":
+        made.sni_callback = lambda tls, name, _: (
+            None if name == "localhost" else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
     if options.mode == "client":
         made.verify_mode = ssl.CERT_REQUIRED
         made.load_verify_locations(options.ca)
