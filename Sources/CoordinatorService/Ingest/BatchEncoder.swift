@@ -31,7 +31,7 @@ struct BatchEncoder {
 
     /// Sorts a batch by shard. `wants` says which shards are to be sent to; others are left out.
     mutating func begin(
-        _ batch: Batch, _ book: inout RecordBook, baseLength: Int64, ownShard: Int,
+        _ batch: Batch, _ book: RecordBook, baseLength: Int64, ownShard: Int,
         wants: [Bool]
     ) {
         for shard in order.indices {
@@ -50,12 +50,12 @@ struct BatchEncoder {
             touched[ownShard] = true
         }
         for number in batch.visited {
-            note(number, &book, baseLength, wants)
+            note(number, book, baseLength, wants)
         }
     }
 
     private mutating func note(
-        _ number: Int32, _ book: inout RecordBook, _ baseLength: Int64, _ wants: [Bool]
+        _ number: Int32, _ book: RecordBook, _ baseLength: Int64, _ wants: [Bool]
     ) {
         let record = book.records[Int(number)]
         let window = record.visited / baseLength
@@ -76,13 +76,13 @@ struct BatchEncoder {
 
     /// The five packed arguments of one shard: ledger, deltas, documents, children, dead letters.
     mutating func arguments(
-        of shard: Int, _ batch: Batch, _ book: inout RecordBook, isOwn: Bool,
+        of shard: Int, _ batch: Batch, _ book: RecordBook, isOwn: Bool,
         baseLength: Int64, _ body: ([RedisArgument]) -> Void
     ) {
         let counted = writeDeltas(of: shard, batch, book, baseLength)
         writeLedger(counted: counted, batch, isOwn: isOwn)
-        writeDocuments(of: shard, &book)
-        writeChildren(of: shard, &book)
+        writeDocuments(of: shard, book)
+        writeChildren(of: shard, book)
         writeLetters(batch, isOwn: isOwn)
         let parts = [ledger, deltas, documentPart, children, letters]
         body(parts.map { .init($0.bytes) })
@@ -168,7 +168,7 @@ struct BatchEncoder {
         }
     }
 
-    private mutating func writeDocuments(of shard: Int, _ book: inout RecordBook) {
+    private mutating func writeDocuments(of shard: Int, _ book: RecordBook) {
         documentPart.removeAll()
         documentPart.array(documentRecords[shard].count * 5)
         for number in documentRecords[shard] {
@@ -191,7 +191,7 @@ struct BatchEncoder {
         }
     }
 
-    private mutating func writeChildren(of shard: Int, _ book: inout RecordBook) {
+    private mutating func writeChildren(of shard: Int, _ book: RecordBook) {
         var lists: [ChildList: [Int32]] = [:]
         for (parent, child) in childRecords[shard] {
             let list = ChildList(parent: parent, dimension: book.records[Int(child)].dimension)

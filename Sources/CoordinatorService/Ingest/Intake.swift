@@ -13,7 +13,7 @@ final class Intake {
     private let ownShard: Int
     /// Replaces device ids; nil where they are stored as they are, or were replaced before.
     private let hasher: DeviceHasher?
-    var book = RecordBook()
+    let book = RecordBook()
 
     /// The last id whose effects each shard holds; zero when it holds none.
     var watermarks: [StreamID]

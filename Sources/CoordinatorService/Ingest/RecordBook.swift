@@ -5,7 +5,7 @@ import CoordinatorCore
 /// A URL is resolved once; after that an event costs one look-up by its bytes. What the book
 /// remembers about documents only saves writing them again: it is dropped for a shard whose
 /// watermark went back.
-struct RecordBook {
+final class RecordBook {
     /// Past either bound the book is emptied between two batches: memory stays flat under a flood
     /// of URLs that never return. 200,000 pages are ten times what a large publisher has active.
     static let maximumURLs = 400_000
@@ -62,7 +62,7 @@ struct RecordBook {
 
     /// Learns what a URL means. Refused ones are not kept: they would fill the book and say
     /// nothing.
-    mutating func learn(
+    func learn(
         _ url: UnsafeRawBufferPointer, _ resolver: PageResolver, _ layout: ShardLayout
     ) throws(RefusalError) -> Int32 {
         let address = try resolver.resolve(url)
@@ -84,7 +84,7 @@ struct RecordBook {
     }
 
     /// Learns what is played; `item` is UTF-8 and not empty.
-    mutating func learn(
+    func learn(
         _ item: UnsafeRawBufferPointer, _ dimension: Dimension, _ rules: EventRules,
         _ layout: ShardLayout
     ) -> Int32 {
@@ -104,7 +104,7 @@ struct RecordBook {
             || urls.arenaBytes + items.reduce(0) { $0 + $1.arenaBytes } > Self.maximumBytes
     }
 
-    mutating func removeAll() {
+    func removeAll() {
         records.removeAll(keepingCapacity: true)
         details.removeAll(keepingCapacity: true)
         urls.removeAll()
@@ -114,7 +114,7 @@ struct RecordBook {
     }
 
     /// A record's entry in its parents' lists, made once.
-    mutating func childText(_ number: Int32, _ make: (Int32, RecordBook) -> [UInt8]) -> [UInt8] {
+    func childText(_ number: Int32, _ make: (Int32, RecordBook) -> [UInt8]) -> [UInt8] {
         if let known = childTexts[number] { return known }
         let text = make(number, self)
         childTexts[number] = text
@@ -122,7 +122,7 @@ struct RecordBook {
     }
 
     /// Forgets what was sent to one shard: its watermark went back, or its reply is not known.
-    mutating func forgetSent(to shard: Int32) {
+    func forgetSent(to shard: Int32) {
         for index in records.indices {
             if records[index].shard == shard {
                 records[index].sentOwn = .min
@@ -140,11 +140,11 @@ struct RecordBook {
     }
 
     @inline(__always)
-    mutating func update<Value>(_ number: Int32, _ body: (inout Record) -> Value) -> Value {
+    func update<Value>(_ number: Int32, _ body: (inout Record) -> Value) -> Value {
         body(&records[Int(number)])
     }
 
-    private mutating func number(
+    private func number(
         _ id: RecordID, _ dimension: Dimension, _ layout: ShardLayout, section: Int32,
         website: Int32, _ detail: Details
     ) -> Int32 {

@@ -245,12 +245,12 @@ import RedisClient
         // What a batch noted in the book is the next one's no more.
         defer { intake.release(batch) }
         encoder.begin(
-            batch, &intake.book, baseLength: length, ownShard: own.rawValue, wants: wants)
+            batch, intake.book, baseLength: length, ownShard: own.rawValue, wants: wants)
         if advancing { lastAdvance = loopNow() }
         var calls: [ShardApply] = []
         for shard in clients.indices where wants[shard] && (advancing || encoder.touched[shard]) {
             encoder.arguments(
-                of: shard, batch, &intake.book, isOwn: shard == own.rawValue, baseLength: length
+                of: shard, batch, intake.book, isOwn: shard == own.rawValue, baseLength: length
             ) { packed in
                 calls.append(
                     ShardApply(

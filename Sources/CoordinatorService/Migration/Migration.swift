@@ -28,7 +28,7 @@ import RedisClient
     var aliases: [RecordID: Set<String>] = [:]
     /// Some 60 bytes a record while it runs.
     private var outcomes: [Name: Outcome] = [:]
-    private var book = RecordBook()
+    private let book = RecordBook()
     private let documents = DocumentText()
     private var done: Int64 = 0
     private let progress: @LoopActor (Int64) -> Void

@@ -109,13 +109,13 @@ struct IngestTests {
                 intake.wants[$0] && !behind.contains($0) && intake.watermarks[$0] <= batch.through
             }
             encoder.begin(
-                batch, &intake.book, baseLength: base, ownShard: twin.ownShard, wants: wants)
+                batch, intake.book, baseLength: base, ownShard: twin.ownShard, wants: wants)
             var calls: [Call] = []
             for shard in shards.indices
             where wants[shard] && (advancing || encoder.touched[shard]) {
                 let expected = intake.watermarks[shard]
                 encoder.arguments(
-                    of: shard, batch, &intake.book, isOwn: shard == twin.ownShard, baseLength: base
+                    of: shard, batch, intake.book, isOwn: shard == twin.ownShard, baseLength: base
                 ) { packed in
                     calls.append(
                         Call(
