@@ -106,6 +106,23 @@ extension OtherServerSuites {
                 "in RedisPermissions, but sent nowhere: \(names.subtracting(written))")
         }
 
+        @Test("no command of a reader writes, by what the server says of it")
+        func readers() async throws {
+            let stage = try await Stage.fresh()
+            let wire = try RedisWire(stage.cluster.servers[0].port)
+            let acl = try await Child([Package.program, "acl", "reader", "-o", "json"]).finish()
+            struct Rules: Decodable { let commands: [String] }
+            let rules = try JSONDecoder().decode([Rules].self, from: Data(acl.output.utf8))
+            let commands = rules.flatMap(\.commands)
+            #expect(commands.count > 30)
+            for command in commands {
+                let reply = try wire.call("COMMAND", "INFO", command)
+                let about = try #require(reply.items?.first?.items, "\(command) is unknown")
+                let flags = try #require(about[2].items).compactMap(\.text)
+                #expect(!flags.contains("write"), "\(command): \(flags)")
+            }
+        }
+
         @Test("every key that is formed has its pattern")
         func keys() throws {
             let root = Package.root + "/Sources/"
