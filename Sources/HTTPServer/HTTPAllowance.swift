@@ -27,11 +27,12 @@ public struct HTTPAllowance: Sendable {
         at = now
     }
 
-    /// Takes time that was spent.
+    /// Takes time that was spent. No more is owed than may be taken at once: whoever comes after a
+    /// bad hour does not pay for all of it.
     ///
     /// - Returns: how long to rest until the part is kept again; nil when it is.
     public mutating func spend(_ time: Duration, now: MonotonicInstant) -> Duration? {
-        left = min(burst, left + (now - at) * share) - time
+        left = max(.zero - burst, min(burst, left + (now - at) * share) - time)
         at = now
         return left < .zero ? .zero - left / share : nil
     }

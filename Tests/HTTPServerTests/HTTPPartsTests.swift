@@ -84,6 +84,7 @@ struct HTTPPartsTests {
         let long = later + .seconds(1_000)
         #expect(allowance.spend(.seconds(2), now: long) == nil, "no more than that is saved up")
         #expect(allowance.spend(.milliseconds(1), now: long) == .milliseconds(4))
+        #expect(allowance.spend(.seconds(1_000), now: long) == .seconds(8), "nor is more owed")
     }
 
     @Test("the bounds are those that are documented")

@@ -4,7 +4,7 @@ import RedisClient
 import Testing
 import TrafficGenerator
 
-extension ServerSuites {
+extension OtherServerSuites {
     /// The audit accuses nobody of a sound deployment, and finds what a hand has broken.
     @Suite("Audit", .serialized)
     struct AuditTests {

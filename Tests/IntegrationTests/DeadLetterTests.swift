@@ -4,7 +4,7 @@ import Glibc
 import RedisClient
 import Testing
 
-extension ServerSuites {
+extension OtherServerSuites {
     /// Refused events are found, sent through counting again once, and cleared away; the ledgers
     /// balance all the while.
     @Suite("Dead letters", .serialized)
