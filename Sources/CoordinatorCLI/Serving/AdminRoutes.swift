@@ -96,7 +96,7 @@ import Terminal
     private func carryOut(_ words: [String], _ request: HTTPRequest, _ reply: HTTPReply) {
         let order = words.filter { !["--output=json", "--quiet", "--yes", "--"].contains($0) }
         // Never from what is kept: the same order again is looked at again.
-        desk.answer(words, lifetime: .zero) { [log] response in
+        desk.answer(words, lifetime: .zero, isUrgent: true) { [log] response in
             log.event(
                 .info, "order",
                 [

@@ -84,7 +84,7 @@ import HTTPServer
         toldAt = loopNow()
         desk.answer(
             Self.words, lifetime: QuestionRoute.all["/status"]?.lifetime ?? .seconds(1),
-            isNews: isNews
+            isNews: isNews, isUrgent: true
         ) { response in
             // One line: a line feed would end the event's data.
             let data = response.body.filter { $0 != 0x0A }

@@ -10,6 +10,9 @@ import Metrics
 @LoopActor final class MetricsPage {
     /// A turn of the loop that takes longer than this is late for somebody.
     private static let beat: Duration = .milliseconds(500)
+    /// Who asks again within this gets the same: a page takes some ms to write, and whoever asks
+    /// more often is no Prometheus.
+    private static let lifetime: Duration = .seconds(1)
 
     private let node: Node
     private var lag = HistogramFamily(
@@ -21,6 +24,7 @@ import Metrics
         "coordinator_http_request_duration_seconds", "Time from a request to its answer.")
     private var due = loopNow()
     private var timer: LoopTimer?
+    private var kept: (response: HTTPResponse, until: MonotonicInstant)?
     /// The servers whose connections are shown.
     var servers: [HTTPServer] = []
 
@@ -55,8 +59,16 @@ import Metrics
         durations.observe(span: span)
     }
 
-    /// The page.
+    /// The page, as it is or was just now.
     func response() -> HTTPResponse {
+        let now = loopNow()
+        if let kept, now < kept.until { return kept.response }
+        let response = written()
+        kept = (response, now + Self.lifetime)
+        return response
+    }
+
+    private func written() -> HTTPResponse {
         var text = MetricsText()
         node.writeMetrics(into: &text)
         text.histograms(lag)

@@ -17,12 +17,18 @@ import Terminal
     private static let mostWaiting = 64
     /// Answers that are kept: all routes and some figures.
     private static let mostKept = 128
-    /// The part of the time that all looking up may take, and how much at once before it counts: a
-    /// few people's dashboards take a tenth of it.
+    /// The part of the time that looking up may take, and how much at once before it counts. Most
+    /// of that time is waiting for Redis: with less a dashboard of a far cluster would stand still.
     private static let share = 0.25
     private static let burst: Duration = .seconds(5)
     /// Also when looking takes long because Redis does not answer: that is when somebody looks.
     private static let longestRest: Duration = .seconds(1)
+
+    private struct Question {
+        let words: [String]
+        let arguments: ParsedArguments
+        let lifetime: Duration
+    }
 
     private struct Kept {
         let response: HTTPResponse
@@ -33,7 +39,7 @@ import Terminal
     private var cluster: RedisCluster?
     private var kept: [[String]: Kept] = [:]
     private var waiting: [[String]: [@LoopActor (HTTPResponse) -> Void]] = [:]
-    private var queue: [(words: [String], arguments: ParsedArguments, lifetime: Duration)] = []
+    private var queue: [Question] = []
     private var underWay = 0
     private var allowance = HTTPAllowance(share: share, burst: burst, now: loopNow())
     /// Runs while the looking rests.
@@ -66,9 +72,13 @@ import Terminal
 
     /// Answers a question, from what is kept where that is fresh.
     ///
-    /// - Parameter isNews: what is kept is of before, and looked up again.
+    /// - Parameters:
+    ///   - isNews: what is kept is of before, and looked up again.
+    ///   - isUrgent: does not wait for others' questions and takes nothing of their time: how the
+    ///     deployment is, and orders. Of the first there is one at a time; who gives the others has
+    ///     shown a token.
     func answer(
-        _ words: [String], lifetime: Duration, isNews: Bool = false,
+        _ words: [String], lifetime: Duration, isNews: Bool = false, isUrgent: Bool = false,
         _ body: @escaping @LoopActor (HTTPResponse) -> Void
     ) {
         let now = loopNow()
@@ -81,6 +91,12 @@ import Terminal
         do throws(CommandError) { arguments = try Capture.parse(words) } catch {
             return body(Self.problem(error))
         }
+        let question = Question(words: words, arguments: arguments, lifetime: lifetime)
+        if isUrgent, !isClosed {
+            waiting[words] = [body]
+            spawn { await self.settle(question) }
+            return
+        }
         guard queue.count < Self.mostWaiting, !isClosed else {
             return body(
                 .problem(
@@ -88,24 +104,28 @@ import Terminal
                     headers: [("Retry-After", "1")]))
         }
         waiting[words] = [body]
-        queue.append((words, arguments, lifetime))
+        queue.append(question)
         work()
     }
 
     private func work() {
         while rest == nil, underWay < Self.mostUnderWay, !queue.isEmpty {
-            let (words, arguments, lifetime) = queue.removeFirst()
+            let question = queue.removeFirst()
             underWay += 1
             spawn {
                 let began = loopNow()
-                let response = await self.look(arguments)
+                await self.settle(question)
                 self.underWay -= 1
                 self.spend(loopNow() - began)
-                self.keep(response, of: words, for: lifetime)
-                for body in self.waiting.removeValue(forKey: words) ?? [] { body(response) }
                 self.work()
             }
         }
+    }
+
+    private func settle(_ question: Question) async {
+        let response = await look(question.arguments)
+        keep(response, of: question.words, for: question.lifetime)
+        for body in waiting.removeValue(forKey: question.words) ?? [] { body(response) }
     }
 
     private func spend(_ time: Duration) {

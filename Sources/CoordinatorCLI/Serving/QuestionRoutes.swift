@@ -16,6 +16,8 @@ struct QuestionRoute: Sendable {
     var options: [String] = []
     /// For how long an answer serves others who ask the same.
     var lifetime: Duration = .seconds(1)
+    /// Does not wait for other questions.
+    var isUrgent = false
 
     private static let selectors = [
         "website", "section", "page", "tz", "audio", "video", "podcast", "item",
@@ -23,7 +25,7 @@ struct QuestionRoute: Sendable {
 
     /// By path.
     static let all: [String: QuestionRoute] = [
-        "/status": QuestionRoute(command: "status"),
+        "/status": QuestionRoute(command: "status", isUrgent: true),
         "/api/v1/nodes": QuestionRoute(command: "nodes"),
         "/api/v1/shards": QuestionRoute(command: "shards"),
         "/api/v1/tiers": QuestionRoute(command: "tiers"),

@@ -101,7 +101,7 @@ import Terminal
         do throws(CommandError) { words = try route.words(request.target.parameters) } catch {
             return reply.send(QuestionDesk.problem(error))
         }
-        desk.answer(words, lifetime: route.lifetime) { response in
+        desk.answer(words, lifetime: route.lifetime, isUrgent: route.isUrgent) { response in
             reply.send(QuestionDesk.conditional(response, request))
         }
     }
