@@ -160,7 +160,7 @@ import TrafficGenerator
         let options = generator.options
         return [
             (
-                "sections by the first letters of a level",
+                "sections by first letters",
                 {
                     let level = section(&$0).split(separator: "/").last ?? ""
                     return (
@@ -169,7 +169,7 @@ import TrafficGenerator
                 }
             ),
             (
-                "visited in the last two hours, newest first",
+                "two hours, newest visit first",
                 { _ in
                     var question = try SearchQuestion(words: "")
                     question.keep(

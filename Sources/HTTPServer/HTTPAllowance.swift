@@ -13,9 +13,9 @@ public struct HTTPAllowance: Sendable {
     }
 
     /// The part, of one.
-    public let share: Double
+    private let share: Double
     /// So much may be taken at once before the part counts.
-    public let burst: Duration
+    private let burst: Duration
     private var left: Duration
     private var at: MonotonicInstant
 
