@@ -42,6 +42,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CMicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLinux"),
 
         .target(name: "CBuild", cSettings: commit),
         .target(name: "Metrics", swiftSettings: strict),
@@ -61,7 +62,8 @@ let package = Package(
             name: "HTTPClient", dependencies: ["CCurl", "CoordinatorCore", "EventLoop"],
             swiftSettings: hotPath),
         .target(
-            name: "HTTPServer", dependencies: ["CMicrohttpd", "CoordinatorCore", "EventLoop"],
+            name: "HTTPServer",
+            dependencies: ["CLinux", "CMicrohttpd", "CoordinatorCore", "EventLoop"],
             swiftSettings: strict),
         .target(
             name: "ImportFormats", dependencies: ["CZlib", "CoordinatorCore", "Hashing"],

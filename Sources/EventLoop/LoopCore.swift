@@ -39,6 +39,7 @@ final class LoopCore: @unchecked Sendable {
     private var readyHead = 0
     private var participants: [any LoopTurnParticipant] = []
     private var isIdleRunning = false
+    private(set) var lowPriorityTime: Duration = .zero
 
     private init() {
         loop = .allocate(capacity: 1)
@@ -121,7 +122,7 @@ final class LoopCore: @unchecked Sendable {
             readyHead += 1
             budget -= 1
             switch item {
-            case .job(let job): LoopExecutor.shared.run(job)
+            case .job(let job): run(job)
             case .call(let body): LoopActor.assume { body() }
             }
         }
@@ -132,6 +133,16 @@ final class LoopCore: @unchecked Sendable {
             ready.removeFirst(readyHead)
             readyHead = 0
         }
+    }
+
+    private func run(_ job: UnownedJob) {
+        // The others are not measured: reading the clock costs as much as a short job.
+        guard job.priority.rawValue <= TaskPriority.utility.rawValue else {
+            return LoopExecutor.shared.run(job)
+        }
+        let began = threadTime()
+        LoopExecutor.shared.run(job)
+        lowPriorityTime += threadTime() - began
     }
 
     @LoopActor

@@ -15,7 +15,7 @@ enum LoopItem {
 /// - Not guaranteed: a bound. What comes through here are steps of tasks that exist anyway and
 ///   results of work the loop itself handed out; a refusal would leave a task hanging for ever.
 public final class LoopDoor: Sendable {
-    private let queue = LockedItems()
+    private let queue = Guarded<[LoopItem]>([])
     private let wake: WakeHandle
 
     /// The handle is only ever given to `uv_async_send`, which libuv allows from any thread.
@@ -38,43 +38,20 @@ public final class LoopDoor: Sendable {
     }
 
     func push(_ item: LoopItem) {
+        let wasEmpty = queue.with { items in
+            items.append(item)
+            return items.count == 1
+        }
         // Whoever found the queue empty has to wake; for the others a wake-up is already under way.
-        if queue.append(item) { requireSuccess(uv_async_send(wake.pointer), "uv_async_send") }
-    }
-
-    func takeAll() -> [LoopItem] { queue.takeAll() }
-}
-
-/// Items under libuv's lock.
-///
-/// `Synchronization.Mutex` would do, but the thread sanitizer cannot see it (a bare futex in a
-/// library that is not instrumented) and reports races that are none. `@unchecked`: the lock guards
-/// the items.
-private final class LockedItems: @unchecked Sendable {
-    private let lock = UnsafeMutablePointer<uv_mutex_t>.allocate(capacity: 1)
-    private var items: [LoopItem] = []
-
-    init() { requireSuccess(uv_mutex_init(lock), "uv_mutex_init") }
-
-    deinit {
-        uv_mutex_destroy(lock)
-        lock.deallocate()
-    }
-
-    /// True if the queue was empty before.
-    func append(_ item: LoopItem) -> Bool {
-        uv_mutex_lock(lock)
-        defer { uv_mutex_unlock(lock) }
-        items.append(item)
-        return items.count == 1
+        if wasEmpty { requireSuccess(uv_async_send(wake.pointer), "uv_async_send") }
     }
 
     func takeAll() -> [LoopItem] {
-        uv_mutex_lock(lock)
-        defer { uv_mutex_unlock(lock) }
-        guard !items.isEmpty else { return [] }
-        var taken: [LoopItem] = []
-        swap(&taken, &items)
-        return taken
+        queue.with { items in
+            guard !items.isEmpty else { return [] }
+            var taken: [LoopItem] = []
+            swap(&taken, &items)
+            return taken
+        }
     }
 }

@@ -5,14 +5,16 @@ import CLibuv
 /// It sets the loop as the task's preferred executor. A bare `Task {}` would visit the thread pool
 /// at every suspension.
 ///
+/// - Parameter priority: that of whoever calls where it is nil. It changes no order: what tasks of
+///   `.utility` and below take of the thread is counted, see ``lowPriorityTime()``.
 /// - Thread: any.
 @discardableResult
 public func spawn(
-    _ body: @escaping @LoopActor @Sendable () async -> Void
+    priority: TaskPriority? = nil, _ body: @escaping @LoopActor @Sendable () async -> Void
 ) -> Task<Void, Never> {
     // A named function, not a closure isolated in place: Swift 6.3.1's region checker refuses that
     // one.
-    Task(executorPreference: LoopExecutor.shared) { await runIsolated(body) }
+    Task(executorPreference: LoopExecutor.shared, priority: priority) { await runIsolated(body) }
 }
 
 @LoopActor
@@ -40,6 +42,14 @@ public func loopSleep(_ duration: Duration) async throws(CancellationError) {
 public func atTurnEnd(_ participant: any LoopTurnParticipant) {
     LoopCore.shared.requestTurnEnd(participant)
 }
+
+/// How long tasks of `.utility` priority and below have run on the loop's thread, all together:
+/// whoever starts them can hold the next ones back by what they took, not by what they waited for.
+///
+/// - Not guaranteed: all that is done for them. Reading their replies from a socket is not counted.
+/// - Thread: loop only.
+@LoopActor
+public func lowPriorityTime() -> Duration { LoopCore.shared.lowPriorityTime }
 
 /// Runs blocking or heavy work on libuv's thread pool and returns its result to the loop.
 ///

@@ -1,5 +1,6 @@
 import CLibuv
 public import CoordinatorCore
+import Glibc
 
 /// Reads the monotonic clock, afresh: `uv_now` is cached for a whole turn and would lie to a lease
 /// check.
@@ -7,6 +8,16 @@ public import CoordinatorCore
 /// - Thread: any.
 public func loopNow() -> MonotonicInstant {
     MonotonicInstant(nanoseconds: uv_hrtime())
+}
+
+/// How long the calling thread has run so far. Not the time of day: what a busy machine takes away
+/// is not the doing of whoever is charged.
+///
+/// - Thread: any.
+public func threadTime() -> Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
 }
 
 extension Duration {

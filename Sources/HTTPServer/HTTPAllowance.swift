@@ -1,17 +1,7 @@
 public import CoordinatorCore
-import EventLoop
-import Glibc
 
 /// A part of the node's time: what is taken beyond it has to be waited for.
 public struct HTTPAllowance: Sendable {
-    /// How long this thread has run so far. Not the time of day: what a busy machine takes away is
-    /// not the peers' doing, and must not make probes wait.
-    static var time: Duration {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
-    }
-
     /// The part, of one.
     private let share: Double
     /// So much may be taken at once before the part counts.

@@ -252,7 +252,7 @@ import Glibc
     func streamHasBytes() { if isSuspended { resume() } }
 
     func dropSlowStream() {
-        server.statistics.slowStreams += 1
+        server.counted.slowStreams += 1
         doom()
     }
 

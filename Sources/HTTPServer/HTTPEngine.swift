@@ -103,13 +103,13 @@ import Glibc
     private func run() {
         guard !isRunning, !isResting, !isClosed else { return }
         isRunning = true
-        let began = HTTPAllowance.time
+        let began = threadTime()
         server.admit(to: self)
         _ = MHD_run(daemon)
         isRunning = false
         guard !isClosed else { return }
         // So that counting does not wait for whoever asks most.
-        if let rest = allowance.spend(HTTPAllowance.time - began, now: loopNow()) {
+        if let rest = allowance.spend(threadTime() - began, now: loopNow()) {
             isResting = true
             server.noteRest(of: self)
             poll?.watch([])

@@ -27,21 +27,24 @@ public struct HTTPLimits: Sendable {
     /// From one such turn to the next.
     public var acceptPause: Duration = .milliseconds(4)
     /// Requests begun in one turn.
-    public var admissionsPerTurn = 16
+    public var admissionsPerTurn = 4
     /// The kernel's queue of connections that wait to be taken.
     public var backlog: Int32 = 512
+    /// What the kernel takes in from a peer before it is read, bytes; it doubles that for itself.
+    public var unreadBytes: Int32 = 16 * 1_024
     /// Event streams at a time.
     public var eventStreams = 32
     /// A stream whose peer leaves more than this unread is dropped.
     public var streamQueueBytes = 256 * 1_024
-    /// The part of the node's time that taking connections in may take, however many come.
-    public var doorShare = 0.015
+    /// The part of a core that taking connections in may take, however many come. The door's thread
+    /// does not keep the loop from counting, but a core may be all there is.
+    public var doorShare = 0.03
     /// So much may be taken at once before that part counts: some hundred connections.
-    public var doorBurst: Duration = .milliseconds(10)
-    /// The part that probes may take.
+    public var doorBurst: Duration = .milliseconds(20)
+    /// The part of the loop's time that probes may take.
     public var probeShare = 0.005
     /// The part that all other requests may take.
-    public var share = 0.015
+    public var share = 0.0075
     /// So much may be taken at once before these two parts count.
     public var burst: Duration = .milliseconds(60)
     /// What has taken its part rests at most this long.

@@ -1,13 +1,12 @@
 import CoordinatorCore
-import EventLoop
 import Glibc
 
 /// A connection whose peer has not been given to libmicrohttpd yet: it has said nothing, or what it
 /// asks has to wait.
 ///
-/// - Invariant: owned by its lobby, or by whoever took it from there; who has it closes it.
-/// - Thread: loop only.
-@LoopActor final class HTTPGuest {
+/// `@unchecked`: it is the door's until it is in the lobby, and whoever's took it from there after
+/// that; who has it closes it. Its place is the lobby's, under the lobby's lock.
+final class HTTPGuest: @unchecked Sendable {
     /// An address without its port, as it compares cheapest.
     struct Peer: Hashable {
         private let high: UInt64
@@ -31,7 +30,6 @@ import Glibc
     let length: socklen_t
     let peer: Peer
     let since: MonotonicInstant
-    fileprivate var poll: SocketPoll?
     fileprivate var place = Place.outside
 
     /// Where in the lobby it is.
@@ -73,12 +71,12 @@ import Glibc
         }
     }
 
-    private nonisolated static let probes: [StaticString] = [
+    private static let probes: [StaticString] = [
         "GET /livez", "GET /readyz", "GET /leader", "HEAD /livez", "HEAD /readyz", "HEAD /leader",
     ]
 
     /// Whether a first line asks for a probe's path and no longer one.
-    nonisolated static func isProbe(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    static func isProbe(_ bytes: UnsafeRawBufferPointer) -> Bool {
         probes.contains { line in
             let count = line.utf8CodeUnitCount
             guard let start = bytes.baseAddress, bytes.count > count,
@@ -89,68 +87,43 @@ import Glibc
     }
 
     /// Ends the connection.
-    func close() {
-        poll?.close()
-        poll = nil
-        Glibc.close(descriptor)
-    }
+    func close() { Glibc.close(descriptor) }
 }
 
 /// Connections that wait before libmicrohttpd sees them: those whose peers are silent, and those
 /// whose requests come while the server rests. Here one costs a descriptor and some words, and
 /// is ended by one call.
 ///
-/// - Thread: loop only.
-@LoopActor final class HTTPLobby {
+/// Whoever has to go is handed back, to be closed outside of the lock that the lobby is under.
+struct HTTPLobby {
     private let limit: Int
     private let limitOfPeer: Int
-    /// Told of a guest that may have said something.
-    private let onWords: @LoopActor (HTTPGuest) -> Void
     private var silent = Queue(.silent)
     private var probes = Queue(.probe)
     private var questions = Queue(.question)
     private var counts: [HTTPGuest.Peer: Int] = [:]
     private(set) var count = 0
 
-    init(
-        limit: Int, limitOfPeer: Int, _ onWords: @escaping @LoopActor (HTTPGuest) -> Void
-    ) {
+    init(limit: Int, limitOfPeer: Int) {
         self.limit = limit
         self.limitOfPeer = limitOfPeer
-        self.onWords = onWords
     }
 
-    /// Keeps a guest that has said nothing; false when the system refuses to watch it.
-    func wait(_ guest: HTTPGuest) -> Bool {
-        do throws(LoopError) {
-            let poll = try SocketPoll(guest.descriptor) { [weak self, weak guest] _ in
-                guard let self, let guest, guest.place == .silent else { return }
-                self.onWords(guest)
-            }
-            guest.poll = poll
-            poll.watch(.readable)
-        } catch {
-            return false
+    /// Keeps a guest at a place in it.
+    mutating func add(_ guest: HTTPGuest, _ place: HTTPGuest.Place) {
+        guest.place = place
+        switch place {
+        case .outside: return
+        case .silent: silent.append(guest)
+        case .probe: probes.append(guest)
+        case .question: questions.append(guest)
         }
-        silent.append(guest)
-        note(guest, .silent)
-        return true
+        count += 1
+        counts[guest.peer, default: 0] += 1
     }
 
-    /// Keeps a guest whose request waits for its turn.
-    func hold(_ guest: HTTPGuest, asProbe: Bool) {
-        if asProbe {
-            probes.append(guest)
-        } else {
-            questions.append(guest)
-        }
-        note(guest, asProbe ? .probe : .question)
-    }
-
-    /// A guest leaves the lobby for whoever calls.
-    func take(_ guest: HTTPGuest) {
-        guest.poll?.close()
-        guest.poll = nil
+    /// A guest leaves for whoever calls.
+    mutating func take(_ guest: HTTPGuest) {
         guest.place = .outside
         count -= 1
         let left = (counts[guest.peer] ?? 1) - 1
@@ -158,62 +131,56 @@ import Glibc
     }
 
     /// Whether a request waits for its turn.
-    func hasRequest(ofProbe isProbe: Bool) -> Bool {
+    mutating func hasRequest(ofProbe isProbe: Bool) -> Bool {
         (isProbe ? probes.first : questions.first) != nil
     }
 
-    /// The request that has waited longest leaves the lobby.
-    func takeRequest(ofProbe isProbe: Bool) -> HTTPGuest? {
-        guard let first = isProbe ? probes.first : questions.first else { return nil }
-        take(first)
-        return first
+    /// The request that has waited longest leaves.
+    mutating func takeRequest(ofProbe isProbe: Bool) -> HTTPGuest? {
+        taken(isProbe ? probes.first : questions.first)
     }
 
-    /// Ends whoever waits longest when one more of a peer would be too many: of the same peer, when
-    /// that has its part already. The silent go first, probes last.
-    ///
-    /// - Returns: whether one was ended.
-    func makeRoom(for peer: HTTPGuest.Peer) -> Bool {
-        guard (counts[peer] ?? 0) >= limitOfPeer else { return count >= limit && endLongest() }
+    /// Whoever waits longest leaves when one more of a peer would be too many: of the same peer,
+    /// when that has its part already. The silent go first, probes last.
+    mutating func makeRoom(for peer: HTTPGuest.Peer) -> HTTPGuest? {
+        guard (counts[peer] ?? 0) >= limitOfPeer else {
+            return count >= limit ? takeLongest() : nil
+        }
         func isOfPeer(_ guest: HTTPGuest) -> Bool { guest.peer == peer }
-        return end(
+        return taken(
             silent.first(where: isOfPeer) ?? questions.first(where: isOfPeer)
                 ?? probes.first(where: isOfPeer))
     }
 
-    /// Ends whoever waits longest; false when nobody waits.
-    func endLongest() -> Bool { end(silent.first ?? questions.first ?? probes.first) }
-
-    /// Ends all that came before an instant; returns how many.
-    func end(before instant: MonotonicInstant) -> Int {
-        var ended = 0
-        while let first = silent.first, first.since < instant, end(first) { ended += 1 }
-        while let first = questions.first, first.since < instant, end(first) { ended += 1 }
-        while let first = probes.first, first.since < instant, end(first) { ended += 1 }
-        return ended
+    /// Whoever waits longest leaves; nil when nobody waits.
+    mutating func takeLongest() -> HTTPGuest? {
+        taken(silent.first ?? questions.first ?? probes.first)
     }
 
-    /// Ends all.
-    func close() { while endLongest() {} }
+    /// All that came before an instant leave.
+    mutating func take(before instant: MonotonicInstant) -> [HTTPGuest] {
+        var guests: [HTTPGuest] = []
+        while let first = silent.first, first.since < instant { taken(first, into: &guests) }
+        while let first = questions.first, first.since < instant { taken(first, into: &guests) }
+        while let first = probes.first, first.since < instant { taken(first, into: &guests) }
+        return guests
+    }
 
-    private func end(_ guest: HTTPGuest?) -> Bool {
-        guard let guest else { return false }
+    private mutating func taken(_ guest: HTTPGuest?) -> HTTPGuest? {
+        if let guest { take(guest) }
+        return guest
+    }
+
+    private mutating func taken(_ guest: HTTPGuest, into guests: inout [HTTPGuest]) {
         take(guest)
-        guest.close()
-        return true
-    }
-
-    private func note(_ guest: HTTPGuest, _ place: HTTPGuest.Place) {
-        guest.place = place
-        count += 1
-        counts[guest.peer, default: 0] += 1
+        guests.append(guest)
     }
 }
 
 extension HTTPLobby {
     /// Guests in the order they came. Those that leave out of turn stay until they are first, or
     /// until they are more than those that wait.
-    @LoopActor fileprivate struct Queue {
+    fileprivate struct Queue {
         private let place: HTTPGuest.Place
         private var guests: [HTTPGuest] = []
         private var head = 0

@@ -1,3 +1,4 @@
+internal import CLinux
 import CoordinatorCore
 import EventLoop
 import Glibc
@@ -9,7 +10,7 @@ extension HTTPServer {
 
     /// Opens a socket that listens.
     static func listen(
-        _ address: HTTPAddress, backlog: Int32
+        _ address: HTTPAddress, _ limits: HTTPLimits
     ) throws(HTTPServerError) -> (descriptor: Int32, address: HTTPAddress) {
         func refused(_ function: String) -> HTTPServerError {
             errno == EADDRINUSE
@@ -25,10 +26,14 @@ extension HTTPServer {
         var yes: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, size)
+        // Every connection has it from here. Left to itself the kernel would take in some megabytes
+        // from each peer that is not read yet.
+        var bytes = limits.unreadBytes
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, size)
         let bound = address.withSocketAddress { pointer, length, _ in
             bind(descriptor, pointer, length)
         }
-        guard bound == 0, Glibc.listen(descriptor, backlog) == 0 else {
+        guard bound == 0, Glibc.listen(descriptor, limits.backlog) == 0 else {
             let error = refused(bound == 0 ? "listen" : "bind")
             Glibc.close(descriptor)
             throw error
@@ -43,82 +48,19 @@ extension HTTPServer {
         return (descriptor, HTTPAddress(storage))
     }
 
-    /// Takes some of the connections that wait.
-    func acceptAll() {
-        let (began, now) = (HTTPAllowance.time, loopNow())
-        defer {
-            // Whoever comes next comes with others: a turn of the loop for each would cost more
-            // than taking them in, and most have said something by then.
-            closeDoor(for: limits.acceptPause)
-            spendAtDoor(since: began)
-        }
-        for _ in 0..<limits.acceptsPerTurn {
-            var storage = sockaddr_storage()
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let descriptor = withUnsafeMutablePointer(to: &storage) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    accept(listener, $0, &length)
-                }
-            }
-            guard descriptor >= 0 else {
-                // Out of descriptors: those that wait longest have to go, or it stays so.
-                if errno == EMFILE || errno == ENFILE { giveWay() }
-                return
-            }
-            statistics.accepted += 1
-            _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-            receive(HTTPGuest(descriptor, storage, length, since: now))
-        }
-    }
-
-    private func giveWay() {
-        if lobby?.endLongest() ?? false {
-            statistics.evicted += 1
-        } else {
-            evict(among: connections.values)
-        }
-    }
-
-    /// One more has come; its request often is there already.
-    private func receive(_ guest: HTTPGuest) {
-        guard let lobby else { return guest.close() }
-        if lobby.makeRoom(for: guest.peer) { statistics.evicted += 1 }
-        switch guest.look() {
-        case .outside: guest.close()
-        case .silent: if !lobby.wait(guest) { guest.close() }
-        case .probe: queue(guest, asProbe: true)
-        case .question: queue(guest, asProbe: false)
-        }
-        sweepSoon()
-    }
-
-    /// A guest who was silent may have said something.
-    func guestSpoke(_ guest: HTTPGuest) {
-        let began = HTTPAllowance.time
-        defer { spendAtDoor(since: began) }
-        let place = guest.look()
-        if place == .silent { return }
-        lobby?.take(guest)
-        if place == .outside { return guest.close() }
-        queue(guest, asProbe: place == .probe)
-    }
-
-    private func queue(_ guest: HTTPGuest, asProbe: Bool) {
-        lobby?.hold(guest, asProbe: asProbe)
-        (asProbe ? probes : questions)?.runSoon()
-    }
+    /// Descriptors have run out, and nobody at the door could give one back.
+    func giveWay() { evict(among: connections.values) }
 
     /// Whether requests wait for an engine.
     func hasMore(for engine: HTTPEngine) -> Bool {
-        lobby?.hasRequest(ofProbe: engine === probes) ?? false
+        door?.hasRequest(ofProbe: engine === probes) ?? false
     }
 
     /// Gives some of the requests that wait to the engine that is to answer them.
     func admit(to engine: HTTPEngine) {
         let isProbe = engine === probes
         for _ in 0..<limits.admissionsPerTurn {
-            guard let guest = lobby?.takeRequest(ofProbe: isProbe) else { return }
+            guard let guest = door?.takeRequest(ofProbe: isProbe) else { return }
             var yes: Int32 = 1
             setsockopt(
                 guest.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes,
@@ -127,6 +69,9 @@ extension HTTPServer {
                 guest.descriptor, HTTPAddress(guest.storage), self, engine, isProbe: isProbe,
                 since: guest.since)
             makeRoom(for: connection)
+            if connections.isEmpty {
+                sweeper?.start(after: Self.sweepInterval, repeating: Self.sweepInterval)
+            }
             connections[guest.descriptor] = connection
             if !engine.add(guest.descriptor, guest.storage, guest.length) {
                 connections[guest.descriptor] = nil
@@ -151,7 +96,7 @@ extension HTTPServer {
         // Whoever has asked nothing goes before whoever waits for an answer, streams last.
         let first = candidates.min { ($0.rank, $0.since) < ($1.rank, $1.since) }
         guard let first else { return }
-        statistics.evicted += 1
+        counted.evicted += 1
         first.doom()
     }
 
@@ -160,19 +105,10 @@ extension HTTPServer {
         let now = loopNow()
         for connection in Array(connections.values)
         where now >= connection.deadline && !connection.isDoomed {
-            statistics.timedOut += 1
+            counted.timedOut += 1
             connection.doom()
         }
-        let early = now - limits.requestDeadline
-        statistics.timedOut += UInt64(lobby?.end(before: early) ?? 0)
-        if connectionCount == 0 { sweeper?.stop() }
-    }
-
-    /// Sweeps as long as there is something to sweep.
-    func sweepSoon() {
-        if connectionCount == 1 {
-            sweeper?.start(after: Self.sweepInterval, repeating: Self.sweepInterval)
-        }
+        if connections.isEmpty { sweeper?.stop() }
     }
 }
 

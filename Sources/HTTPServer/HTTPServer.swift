@@ -1,13 +1,13 @@
 import CoordinatorCore
 public import EventLoop
-import Glibc
 
 /// An HTTP server on the loop: libmicrohttpd reads, parses and writes; who is let in, for how long
 /// and for how much of the node's time is decided here.
 ///
-/// Whoever comes waits in the lobby until a request is there. Probes and everything else are then
-/// served apart, each within its own part of the node's time: a flood of connections that say
-/// nothing costs the door alone, a flood of requests does not make probes wait.
+/// Whoever comes waits at the door, which has a thread of its own, until a request is there. Probes
+/// and everything else are then served apart on the loop, each within its own part of the node's
+/// time: a flood of connections costs the loop nothing, a flood of requests does not make probes
+/// wait.
 ///
 /// - Not guaranteed: fairness between peers beyond a bound for each address.
 /// - Not guaranteed: prompt probes when more connect than the door can take, or when the flood is
@@ -23,21 +23,17 @@ import Glibc
     public let address: HTTPAddress
     /// Its bounds.
     public let limits: HTTPLimits
-    /// What it has seen.
-    public internal(set) var statistics = HTTPStatistics()
     /// Told of every answer: the request (nil when none could be read), status, and time taken.
     public var onAnswer: (@LoopActor (HTTPRequest?, Int, Duration) -> Void)?
 
     let handler: Handler
     private let names: [String]
-    let listener: Int32
-    private var listenerPoll: SocketPoll?
-    private var doorTimer: LoopTimer?
-    private var door: HTTPAllowance
+    private(set) var door: HTTPDoor?
     var sweeper: LoopTimer?
+    /// What was seen on the loop.
+    var counted = HTTPStatistics()
     /// What libmicrohttpd has, by descriptor.
     var connections: [Int32: HTTPConnection] = [:]
-    private(set) var lobby: HTTPLobby?
     private(set) var probes: HTTPEngine?
     private(set) var questions: HTTPEngine?
     private var isClosed = false
@@ -54,12 +50,9 @@ import Glibc
         self.limits = limits
         self.handler = handler
         self.names = names.map { $0.lowercased() }
-        door = HTTPAllowance(share: limits.doorShare, burst: limits.doorBurst, now: loopNow())
-        (listener, self.address) = try Self.listen(address, backlog: limits.backlog)
-        lobby = HTTPLobby(limit: limits.waiting, limitOfPeer: limits.waitingPerAddress) {
-            [weak self] in self?.guestSpoke($0)
-        }
-        do throws(LoopError) { try open() } catch {
+        let listener: Int32
+        (listener, self.address) = try Self.listen(address, limits)
+        do throws(LoopError) { try open(listener) } catch {
             close()
             throw .refused(
                 address: "\(address)", function: error.function, reason: error.reason)
@@ -68,7 +61,14 @@ import Glibc
 
     deinit { if !isClosed { preconditionFailure("an HTTPServer was dropped without close()") } }
 
-    private func open() throws(LoopError) {
+    private func open(_ listener: Int32) throws(LoopError) {
+        door = try HTTPDoor(
+            listener, limits,
+            onRequests: { [weak self] in
+                self?.probes?.runSoon()
+                self?.questions?.runSoon()
+            },
+            onNoRoom: { [weak self] in self?.giveWay() })
         let now = loopNow()
         probes = try HTTPEngine(
             self, HTTPAllowance(share: limits.probeShare, burst: limits.burst, now: now),
@@ -76,14 +76,21 @@ import Glibc
         questions = try HTTPEngine(
             self, HTTPAllowance(share: limits.share, burst: limits.burst, now: now),
             connections: limits.connections)
-        doorTimer = LoopTimer { [weak self] in self?.listenerPoll?.watch(.readable) }
         sweeper = LoopTimer { [weak self] in self?.sweep() }
-        listenerPoll = try SocketPoll(listener) { [weak self] _ in self?.acceptAll() }
-        listenerPoll?.watch(.readable)
     }
 
     /// Connections that stand, also those that have said nothing yet.
-    public var connectionCount: Int { connections.count + (lobby?.count ?? 0) }
+    public var connectionCount: Int { connections.count + (door?.count ?? 0) }
+    /// What it has seen.
+    public var statistics: HTTPStatistics {
+        guard let seen = door?.statistics else { return counted }
+        var all = counted
+        all.accepted += seen.accepted
+        all.evicted += seen.evicted
+        all.timedOut += seen.timedOut
+        all.doorRests += seen.doorRests
+        return all
+    }
     /// Event streams that are open.
     public var streamCount: Int { connections.values.count { $0.phase == .stream } }
 
@@ -91,11 +98,8 @@ import Glibc
     public func close() {
         guard !isClosed else { return }
         isClosed = true
-        doorTimer?.close()
+        door?.close()
         sweeper?.close()
-        listenerPoll?.close()
-        Glibc.close(listener)
-        lobby?.close()
         // An engine must not be stopped while a connection is suspended.
         for connection in connections.values { connection.doom() }
         probes?.close()
@@ -105,27 +109,10 @@ import Glibc
 
     func noteRest(of engine: HTTPEngine) {
         if engine === probes {
-            statistics.probeRests += 1
+            counted.probeRests += 1
         } else {
-            statistics.rests += 1
+            counted.rests += 1
         }
-    }
-
-    // MARK: Who is let in
-
-    /// Charges time to the door: past its part, those who come wait in the kernel.
-    func spendAtDoor(since began: Duration) {
-        let spent = HTTPAllowance.time - began
-        guard let rest = door.spend(spent, now: loopNow()), !isClosed else { return }
-        statistics.doorRests += 1
-        closeDoor(for: rest)
-    }
-
-    /// Leaves those who come to the kernel for a while.
-    func closeDoor(for rest: Duration) {
-        guard !isClosed else { return }
-        listenerPoll?.watch([])
-        doorTimer?.start(after: min(limits.longestRest, rest))
     }
 
     // MARK: Hosts

@@ -221,6 +221,47 @@ struct HTTPServerTests {
         await served.close()
     }
 
+    @Test("connections are taken in while the loop is busy")
+    func doorApart() async throws {
+        let served = try await Self.serve()
+        let port = await served.port
+        let wires = (0..<50).map { _ in Wire(port) }
+        await Self.block(until: "all are taken in") { served.statistics.accepted == 50 }
+        #expect(Self.isAlive(port) && wires.count == 50)
+        await served.close()
+    }
+
+    /// Gives the loop to nobody else until something holds.
+    @LoopActor private static func block(until what: String, _ holds: @LoopActor () -> Bool) {
+        let deadline = loopNow() + .seconds(20)
+        while !holds() {
+            if loopNow() > deadline {
+                Issue.record("\(what)")
+                return
+            }
+            usleep(1_000)
+        }
+    }
+
+    @Test("of a peer that is not read some kilobytes are taken in")
+    func unread() async throws {
+        let served = try await Self.serve {
+            $0.share = 0.000_001
+            $0.burst = .milliseconds(1)
+            $0.longestRest = .seconds(600)
+        }
+        let port = await served.port
+        while await served.statistics.rests == 0 {
+            let wire = try #require(Wire(port))
+            wire.send("GET /body HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            try await loopSleep(.milliseconds(1))
+        }
+        let wire = try #require(Wire(port))
+        let sent = wire.sendWhatFits([UInt8](repeating: UInt8(ascii: "a"), count: 8 << 20))
+        #expect(sent > 0 && sent < 128 << 10, "\(sent)")
+        await served.close()
+    }
+
     @Test("a thousand connections that say nothing take no place from those that ask")
     func silentCrowd() async throws {
         let served = try await Self.serve {

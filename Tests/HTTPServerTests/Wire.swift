@@ -37,6 +37,27 @@ final class Wire {
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
+    /// Sends until the peer's side has taken none for a while, with little room on this side.
+    ///
+    /// - Returns: how many bytes went.
+    func sendWhatFits(_ bytes: [UInt8]) -> Int {
+        var room: Int32 = 4_096
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_SNDBUF, &room, socklen_t(MemoryLayout<Int32>.size))
+        var sent = 0
+        while sent < bytes.count {
+            var watch = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard poll(&watch, 1, 500) == 1 else { return sent }
+            let count = bytes[sent...].withUnsafeBytes {
+                Glibc.send(
+                    descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+            }
+            guard count > 0 else { return sent }
+            sent += count
+        }
+        return sent
+    }
+
     /// Everything up to the end of the connection; nil when it does not end in time.
     func readToEnd() -> String? {
         var all: [UInt8] = []

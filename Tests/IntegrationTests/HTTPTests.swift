@@ -361,6 +361,44 @@ extension ServerSuites {
             try await scene.node.terminate()
         }
 
+        @Test("a flood of questions rests; status and orders pass it", .timeLimit(.minutes(4)))
+        func flood() async throws {
+            let file = try Scratch.file("token", Array(Self.adminToken.utf8))
+            let scene = try await Scene(["--admin", "127.0.0.1:0", "--admin-token-file", file])
+            let admin = try await scene.node.port("admin")
+            var number = 0
+            func question() throws -> HTTPWire {
+                number += 1
+                let wire = try HTTPWire(scene.port)
+                wire.send(
+                    "GET /api/v1/history?number=\(number) HTTP/1.1\r\nHost: localhost\r\n"
+                        + "Connection: close\r\n\r\n")
+                return wire
+            }
+            try await eventually("they take more than their part", within: .seconds(120)) {
+                for wire in try (0..<40).map({ _ in try question() }) {
+                    let answer = try HTTPWire.parse(try #require(wire.readToEnd()))
+                    #expect(answer.status == 200, "\(answer.body)")
+                }
+                let metrics = try HTTPWire.ask(scene.port, "GET /metrics").body
+                return !metrics.contains("coordinator_http_rests_total{part=\"questions\"} 0\n")
+            }
+            let waiting = try (0..<100).map { _ in try question() }
+            try await eventually("no more of them wait than may") {
+                let answer = try HTTPWire.ask(scene.port, "GET /api/v1/nodes")
+                return answer.status == 503 && answer.fields["retry-after"] != nil
+            }
+            #expect(try HTTPWire.ask(scene.port, "GET /status").status == 200)
+            let order = try HTTPWire.ask(
+                admin, "POST /api/v1/rebalance",
+                ["Authorization: Bearer \(Self.adminToken)", "Content-Type: application/json"],
+                body: "{}")
+            #expect(order.status == 200, "\(order.body)")
+            #expect(try HTTPWire.ask(scene.port, "GET /api/v1/nodes").status == 503)
+            withExtendedLifetime(waiting) {}
+            try await scene.node.terminate()
+        }
+
         @Test("what cannot be served is refused at the start, with the way out")
         func starts() async throws {
             let stage = try await Stage.fresh()

@@ -70,7 +70,7 @@ struct TidyTests {
         let owners = [
             "CLibuv": "EventLoop", "CHiredis": "RedisClient", "CZlib": "ImportFormats",
             "CCairo": "Pictures", "CCrypto": "Hashing", "CMicrohttpd": "HTTPServer",
-            "CSSL": "SecureStream",
+            "CSSL": "SecureStream", "CLinux": "HTTPServer",
             "CCurl": "HTTPClient", "CBuild": "CoordinatorService",
         ]
         var findings = Findings()

@@ -15,6 +15,7 @@ import Metrics
     private static let lifetime: Duration = .seconds(1)
 
     private let node: Node
+    private let desk: QuestionDesk
     private var lag = HistogramFamily(
         "coordinator_loop_lag_seconds", "How late a timer of the event loop fired.")
     private var requests = CounterFamily(
@@ -28,8 +29,9 @@ import Metrics
     /// The servers whose connections are shown.
     var servers: [HTTPServer] = []
 
-    init(_ node: Node) {
+    init(_ node: Node, _ desk: QuestionDesk) {
         self.node = node
+        self.desk = desk
         let timer = LoopTimer { [weak self] in self?.tick() }
         self.timer = timer
         due = loopNow() + Self.beat
@@ -112,6 +114,7 @@ import Metrics
         rests.add("door", by: total { $0.doorRests })
         rests.add("probes", by: total { $0.probeRests })
         rests.add("requests", by: total { $0.rests })
+        rests.add("questions", by: desk.rests)
         text.counters(rests)
     }
 }

@@ -23,7 +23,7 @@ import Terminal
     ) throws(CommandError) {
         desk = QuestionDesk(configuration)
         feed = LiveFeed(desk)
-        metrics = MetricsPage(node)
+        metrics = MetricsPage(node, desk)
         do throws(CommandError) { try open(context, node, host, log) } catch {
             metrics.close()
             for server in servers { server.close() }
