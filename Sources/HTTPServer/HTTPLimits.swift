@@ -44,7 +44,7 @@ public struct HTTPLimits: Sendable {
     /// The part of the loop's time that probes may take.
     public var probeShare = 0.005
     /// The part that all other requests may take.
-    public var share = 0.0075
+    public var share = 0.01
     /// So much may be taken at once before these two parts count.
     public var burst: Duration = .milliseconds(60)
     /// What has taken its part rests at most this long.

@@ -95,7 +95,7 @@ struct HTTPPartsTests {
         #expect(limits.connections == 256 && limits.connectionsPerAddress == 128)
         #expect(limits.waiting == 512 && limits.waitingPerAddress == 448 && limits.probes == 32)
         #expect(limits.eventStreams == 32 && limits.streamQueueBytes == 262_144)
-        #expect(limits.probeShare + limits.share <= 0.0125 && limits.doorShare <= 0.03)
+        #expect(limits.probeShare + limits.share <= 0.015 && limits.doorShare <= 0.03)
     }
 
     @Test("problem details are JSON whatever the text")

@@ -371,8 +371,8 @@ extension ServerSuites {
                 number += 1
                 let wire = try HTTPWire(scene.port)
                 wire.send(
-                    "GET /api/v1/history?number=\(number) HTTP/1.1\r\nHost: localhost\r\n"
-                        + "Connection: close\r\n\r\n")
+                    "GET /api/v1/top?last=7d&compare=previous&number=\(number) HTTP/1.1\r\n"
+                        + "Host: localhost\r\nConnection: close\r\n\r\n")
                 return wire
             }
             try await eventually("they take more than their part", within: .seconds(120)) {
