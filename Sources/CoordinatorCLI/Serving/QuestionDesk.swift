@@ -17,9 +17,9 @@ import Terminal
     private static let mostWaiting = 64
     /// Answers that are kept: all routes and some figures.
     private static let mostKept = 128
-    /// The part of the node's time that looking up may take, and how much at once before it counts:
+    /// The part of the loop's time that looking up may take, and how much at once before it counts:
     /// a dashboard of 20,000 pages takes 0.01. Waiting for Redis takes nothing.
-    private static let share = 0.01
+    private static let share = 0.02
     private static let burst: Duration = .seconds(1)
     /// A dashboard asks for its figures every 15 s: a rest is no longer than that.
     private static let longestRest: Duration = .seconds(15)
