@@ -81,6 +81,23 @@ struct HTTPServerTests {
         try Served(limits)
     }
 
+    /// A server at which everything but probes rests for as long as a test lasts.
+    private static func serveProbesAlone() async throws -> Served {
+        let served = try await serve {
+            $0.share = 0.000_001
+            $0.burst = .milliseconds(1)
+            $0.probeShare = 0.9
+            $0.longestRest = .seconds(600)
+        }
+        let port = await served.port
+        while await served.statistics.rests == 0 {
+            let wire = try #require(Wire(port))
+            wire.send("GET /body HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            try await loopSleep(.milliseconds(1))
+        }
+        return served
+    }
+
     private static func isAlive(_ port: UInt16) -> Bool {
         Wire(port).map { wire in
             wire.send(probe)
@@ -199,19 +216,8 @@ struct HTTPServerTests {
             ("GET /status HTTP/1.1", false),
         ])
     func probesApart(line: String, isProbe: Bool) async throws {
-        let served = try await Self.serve {
-            $0.share = 0.000_001
-            $0.burst = .milliseconds(1)
-            $0.probeShare = 0.9
-            $0.longestRest = .seconds(600)
-        }
+        let served = try await Self.serveProbesAlone()
         let port = await served.port
-        // Everything but probes rests for as long as the test lasts.
-        while await served.statistics.rests == 0 {
-            let wire = try #require(Wire(port))
-            wire.send("GET /body HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            try await loopSleep(.milliseconds(1))
-        }
         let wire = try #require(Wire(port, patience: isProbe ? 10 : 1))
         // What follows a probe is no probe.
         wire.send("\(line)\r\nHost: localhost\r\n\r\nGET /body HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -245,18 +251,8 @@ struct HTTPServerTests {
 
     @Test("of a peer that is not read some kilobytes are taken in")
     func unread() async throws {
-        let served = try await Self.serve {
-            $0.share = 0.000_001
-            $0.burst = .milliseconds(1)
-            $0.longestRest = .seconds(600)
-        }
-        let port = await served.port
-        while await served.statistics.rests == 0 {
-            let wire = try #require(Wire(port))
-            wire.send("GET /body HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            try await loopSleep(.milliseconds(1))
-        }
-        let wire = try #require(Wire(port))
+        let served = try await Self.serveProbesAlone()
+        let wire = try #require(Wire(await served.port))
         let sent = wire.sendWhatFits([UInt8](repeating: UInt8(ascii: "a"), count: 8 << 20))
         #expect(sent > 0 && sent < 128 << 10, "\(sent)")
         await served.close()
